@@ -1,0 +1,1 @@
+"""The commands (click), one file each, thin."""

@@ -1,0 +1,52 @@
+"""The ``lenetgen`` command: registers the commands lazily and turns user errors into exit code 2."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from .. import __version__
+from ..codegen.errors import UserError
+
+# name: (module under lenetgen.cli, one-line help). A module is imported only when its command runs.
+COMMANDS: dict[str, tuple[str, str]] = {}
+
+
+class _Group(click.Group):
+    """Import a command's module when it is asked for, so that ``--help`` stays fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"..{COMMANDS[cmd_name][0]}", __name__)
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lenetgen")
+def cli() -> None:
+    """Turn a trained Keras CNN into HLS C++ and Verilog for the Zynq-7020, proven bit-exact.
+
+    Example: lenetgen emit --precision mixed --out build/lenet5-mixed
+    """
+
+
+def main(argv: list[str] | None = None) -> Any:
+    """Run the command line; exit 0 on success, 1 on a found difference, 2 on a user's mistake."""
+    try:
+        return cli.main(args=argv, prog_name="lenetgen")
+    except UserError as error:
+        click.echo(f"lenetgen: {error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,1 @@
+"""Front end, IR, passes, precision, schedule and emitters."""

@@ -1,0 +1,1 @@
+"""Model zoo, data sets and training (Keras is imported inside functions only)."""

@@ -1,0 +1,1 @@
+"""Golden model, C++ simulation, RTL co-simulation, first-difference locator."""
