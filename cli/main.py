@@ -1,4 +1,4 @@
-"""The ``lenetgen`` command: registers the commands lazily and turns user errors into exit code 2."""
+"""The ``lenetgen`` command: commands imported lazily, user errors as one line and exit code 2."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from .. import __version__
 from ..codegen.errors import UserError
 
 # name: (module under lenetgen.cli, one-line help). A module is imported only when its command runs.
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "emit": ("emit", "Write HLS C++, Verilog, benches and Vivado scripts for a model."),
+    "verify": ("verify", "Compare golden model, C++ and RTL, integer by integer."),
+    "regress": ("regress", "Run the co-simulation regression of an emitted folder."),
+    "train": ("train", "Train a network of the zoo."),
+    "precision": ("precision", "Show or write the per-layer types of a model."),
+}
 
 
 class _Group(click.Group):
