@@ -61,5 +61,5 @@ def write_text(path: Path, text: str) -> None:
 
 
 def to_json(value: object) -> str:
-    """Return ``value`` as indented JSON with a final newline; the same value gives the same text."""
+    """Return ``value`` as indented JSON with a final newline; equal values give equal text."""
     return json.dumps(value, indent=2, sort_keys=False, ensure_ascii=True) + "\n"
