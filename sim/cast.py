@@ -22,7 +22,7 @@ def round_quotient(numerator: Codes, denominator: int | Codes, mode: Rounding) -
 
     ``numerator`` int64 or object of any shape; ``denominator`` an int or an array that broadcasts.
     """
-    floor = numerator // denominator
+    floor: Codes = numerator // denominator
     if mode is Rounding.TRN:
         return floor
     rest = numerator - floor * denominator  # 0 <= rest < denominator
@@ -66,10 +66,10 @@ def cast_codes(codes: Codes, fraction_bits: int, to: FixedPoint) -> Codes:
     if codes.dtype != object and _needs_python_integers(codes, shift, to):
         codes = codes.astype(object)
     if shift > 0:
-        rounded = round_quotient(codes, 1 << shift, to.rounding)
-    else:
-        rounded = codes * (1 << -shift)
-    result = overflow_codes(rounded, to)
+        codes = round_quotient(codes, 1 << shift, to.rounding)
+    elif shift < 0:
+        codes = codes * (1 << -shift)
+    result = overflow_codes(codes, to)
     if result.dtype == object and to.width <= 63:
         result = result.astype(np.int64)
     return result
@@ -87,13 +87,20 @@ def _needs_python_integers(codes: Codes, shift: int, to: FixedPoint) -> bool:
 def quantize(values: npt.NDArray[np.float64], to: FixedPoint) -> npt.NDArray[np.int64]:
     """Cast finite float64 reals into codes of ``to`` (the cast of ``ap_fixed(double)``).
 
-    Exact: a float64 is an integer times a power of two, and that integer is what is rounded.
+    Exact: scaling by a power of two, floor and the remainder lose nothing in float64.
+    ``ValueError`` if a value is not finite or ``to`` has more than 63 bits.
     """
-    mantissa, exponent = np.frexp(np.asarray(values, dtype=np.float64))
-    integers = (mantissa * 2.0**53).astype(np.int64).astype(object)
-    fraction = 53 - exponent.astype(np.int64)
-    result = np.empty(integers.shape, dtype=np.int64)
-    for index in np.ndindex(integers.shape):
-        code = np.array(integers[index], dtype=object)
-        result[index] = cast_codes(code, int(fraction[index]), to).item()
-    return result
+    reals = np.asarray(values, dtype=np.float64)
+    if not np.isfinite(reals).all():
+        raise ValueError("only finite values can be quantized")
+    if to.width > 63:
+        raise ValueError(f"{to} has more than 63 bits")
+    scaled = np.ldexp(reals, to.fraction_bits)
+    floor = np.floor(scaled)
+    # two bits below the binary point carry all a rounding mode looks at: half, and anything else
+    rest = scaled - floor
+    quarter = np.where(rest == 0, 0, np.where(rest < 0.5, 1, np.where(rest == 0.5, 2, 3)))
+    codes = np.array([int(value) * 4 for value in floor.ravel()], dtype=object)
+    codes = codes.reshape(floor.shape) + quarter.astype(object)
+    result = overflow_codes(round_quotient(codes, 4, to.rounding), to)
+    return np.asarray(result, dtype=np.int64)
