@@ -2,7 +2,7 @@
 Arbitrary Precision Fixed-Point Data Types").
 
 A hardware number is an integer code and a format; its real value is ``code * 2**-fraction_bits``.
-This module knows formats only; casting codes from one to another is ``sim/cast.py``.
+This module knows formats only; casting codes from one to another is ``cast.py``.
 """
 
 from __future__ import annotations

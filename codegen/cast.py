@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..codegen.formats import FixedPoint, Overflow, Rounding
+from .formats import FixedPoint, Overflow, Rounding
 
 Codes = npt.NDArray[Any]  # int64, or object holding Python integers
 
@@ -37,7 +37,8 @@ def round_quotient(numerator: Codes, denominator: int | Codes, mode: Rounding) -
         Rounding.RND_INF: lambda: tie & (numerator >= 0),
         Rounding.RND_CONV: lambda: tie & (floor % 2 == 1),
     }[mode]()
-    return floor + (above | up)
+    rounded: Codes = floor + (above | up)
+    return rounded
 
 
 def overflow_codes(codes: Codes, to: FixedPoint) -> Codes:

@@ -1,0 +1,114 @@
+"""Give every tensor its format and quantize the parameters: the float graph becomes typed.
+
+Accumulators get their width here as well, because an exact result has the accumulator's format:
+interval analysis with the real weights and the input's code range, zero always included, so that
+no partial sum can leave the accumulator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..cast import cast_codes, quantize
+from ..errors import UserError
+from ..formats import PIXEL, FixedPoint, Overflow, bits_for
+from ..ir import (
+    Accumulator,
+    Activation,
+    AvgPool2D,
+    Const,
+    Graph,
+    InputTable,
+    MaxPool2D,
+    Op,
+    Relu,
+    Tensor,
+    WeightedOp,
+)
+from ..precision import LayerPrecision, Precision
+
+MAX_ACCUMULATOR_BITS = 62  # int64 in the golden model, with room for one doubling
+
+
+def assign_formats(graph: Graph, precision: Precision) -> Graph:
+    """Return the typed graph; ``UserError`` where a layer's sum needs more than 62 bits."""
+    tensor = replace(graph.input, format=PIXEL, low=PIXEL.min_code, high=PIXEL.max_code)
+    start, ops = tensor, []
+    for op in graph.ops:
+        typed = _typed(op, tensor, precision.layers[op.name])
+        tensor = typed.out
+        ops.append(typed)
+    return replace(graph, input=start, ops=tuple(ops))
+
+
+def _typed(op: Op, x: Tensor, types: LayerPrecision) -> Op:
+    if isinstance(op, WeightedOp):
+        return _typed_weighted(op, x, types)
+    if isinstance(op, MaxPool2D):
+        return replace(op, out=replace(op.out, format=x.format, low=x.low, high=x.high))
+    assert types.result is not None
+    if isinstance(op, InputTable):
+        codes = quantize(op.table.values, types.result)
+        out = replace(op.out, format=types.result, low=int(codes.min()), high=int(codes.max()))
+        return replace(op, out=out, table=Const(codes, types.result))
+    low, high = x.range
+    if isinstance(op, Relu):
+        low, high = max(low, 0), max(high, 0)
+    elif not isinstance(op, AvgPool2D):
+        raise UserError(f"layer {op.name}: {op.kind} has no hardware meaning here")
+    return replace(op, out=_cast_tensor(op.out, x.fmt.fraction_bits, low, high, types.result))
+
+
+def _typed_weighted(op: WeightedOp, x: Tensor, types: LayerPrecision) -> Op:
+    assert types.weight is not None and types.bias is not None
+    weights = Const(quantize(op.weights.values, types.weight), types.weight)
+    bias = Const(quantize(op.bias.values, types.bias), types.bias)
+    accumulator = accumulator_for(op, x, weights, bias)
+    low, high = accumulator.low, accumulator.high
+    if op.activation is Activation.RELU:
+        low, high = max(low, 0), max(high, 0)
+    if types.result is None:
+        out = replace(op.out, format=accumulator.format, low=low, high=high)
+    else:
+        out = _cast_tensor(op.out, accumulator.format.fraction_bits, low, high, types.result)
+    return replace(op, weights=weights, bias=bias, accumulator=accumulator, out=out)
+
+
+def accumulator_for(op: WeightedOp, x: Tensor, weights: Const, bias: Const) -> Accumulator:
+    """Bound the exact sum of ``op`` over all inputs within ``x``'s range and zero."""
+    assert weights.format is not None and bias.format is not None
+    product_fraction = x.fmt.fraction_bits + weights.format.fraction_bits
+    fraction = max(product_fraction, bias.format.fraction_bits)
+    low, high = min(x.range[0], 0), max(x.range[1], 0)
+    taps = weights.values.reshape(-1, weights.shape[-1]).astype(object)
+    positive = np.where(taps > 0, taps, 0).sum(axis=0)
+    negative = np.where(taps < 0, taps, 0).sum(axis=0)
+    scale = 1 << (fraction - product_fraction)
+    base = bias.values.astype(object) * (1 << (fraction - bias.format.fraction_bits))
+    least = min(int(v) for v in base + (positive * low + negative * high) * scale)
+    largest = max(int(v) for v in base + (positive * high + negative * low) * scale)
+    least, largest = min(least, 0), max(largest, 0)
+    width = max(bits_for(min(least, -1), largest)[1], 2)
+    if width > MAX_ACCUMULATOR_BITS:
+        raise UserError(
+            f"layer {op.name}: its exact sum needs {width} bits; allowed are "
+            f"{MAX_ACCUMULATOR_BITS}: use narrower weight, bias or input types"
+        )
+    return Accumulator(FixedPoint(True, width, width - fraction), least, largest)
+
+
+def _cast_tensor(out: Tensor, fraction: int, low: int, high: int, fmt: FixedPoint) -> Tensor:
+    """The range after a cast: all modes are monotone as long as nothing overflows."""
+    wide = replace(fmt, width=min(fmt.width + 900, 1024), signed=True)
+    wide = replace(wide, integer_bits=wide.width - fmt.fraction_bits)
+    ends = cast_codes(np.array([low, high], dtype=object), fraction, wide)
+    first, last = int(ends[0]), int(ends[1])
+    fits = first >= fmt.min_cast_code and last <= fmt.max_code
+    if not fits and fmt.overflow in (Overflow.SAT, Overflow.SAT_SYM):
+        first = min(max(first, fmt.min_cast_code), fmt.max_code)
+        last = min(max(last, fmt.min_cast_code), fmt.max_code)
+    elif not fits:
+        first, last = fmt.min_code, fmt.max_code
+    return replace(out, format=fmt, low=first, high=last)

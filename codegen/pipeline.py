@@ -1,0 +1,55 @@
+"""The passes in order, each checked by ``verify`` afterwards.
+
+``to_float_graph`` prepares a front-end graph, ``to_typed_graph`` gives it formats. ``--dump-ir``
+writes the graph after every pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from .ir import Graph
+from .passes.assign_formats import assign_formats
+from .passes.drop_flatten import drop_flatten
+from .passes.drop_softmax import drop_softmax
+from .passes.fuse_activation import fuse_activation
+from .passes.input_scaling import assume_unit_range, fold_input_scaling
+from .precision import Precision
+from .render import write_text
+from .show import show
+from .verify import verify
+
+Pass = Callable[[Graph], Graph]
+
+FLOAT_PASSES: tuple[Pass, ...] = (
+    drop_softmax,  # logits leave the hardware; must be first, nothing else knows softmax
+    drop_flatten,  # so that a ReLU behind Flatten can meet its layer
+    fuse_activation,  # one cast per layer: the sum is activated before it is rounded
+    assume_unit_range,  # a model without Rescaling was trained on pixels / 255
+    fold_input_scaling,  # needs the float weights, so before formats are assigned
+)
+
+
+def to_float_graph(graph: Graph, dump: Path | None = None) -> Graph:
+    """Run the float passes; ``dump`` receives one text file per pass."""
+    verify(graph)
+    _dump(graph, dump, 0, "frontend")
+    for index, step in enumerate(FLOAT_PASSES, start=1):
+        graph = step(graph)
+        verify(graph)
+        _dump(graph, dump, index, step.__name__)
+    return graph
+
+
+def to_typed_graph(graph: Graph, precision: Precision, dump: Path | None = None) -> Graph:
+    """Assign formats and quantize the parameters of a float graph."""
+    typed = assign_formats(graph, precision)
+    verify(typed)
+    _dump(typed, dump, len(FLOAT_PASSES) + 1, "assign_formats")
+    return typed
+
+
+def _dump(graph: Graph, folder: Path | None, index: int, name: str) -> None:
+    if folder is not None:
+        write_text(folder / f"{index:02d}_{name}.txt", show(graph))

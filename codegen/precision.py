@@ -1,0 +1,210 @@
+"""Per-layer types: presets, calibration-driven ``auto``, and the TOML file a user may edit.
+
+Input: a float graph (after the float passes) and a name, a file or calibrated ranges; output: a
+``Precision`` that names a type for every weight, bias and result. Nothing is quantized here.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .errors import UserError
+from .formats import FixedPoint, quantized
+from .ir import Activation, Conv2D, Graph, InputTable, MaxPool2D, Op, Relu, WeightedOp
+
+PRESETS = ("q8.8", "q6.6", "q4.4", "mixed", "auto")
+LOGITS = ("exact", "preset")
+AUTO_BITS = 8
+AUTO_BIAS_BITS = 16
+TABLE_BITS = 12
+
+
+@dataclass(frozen=True)
+class LayerPrecision:
+    """Types of one layer; ``weight`` and ``bias`` are None where it has no parameters.
+
+    ``result`` None is the exact accumulator (logits), or, for max pooling, the input's type.
+    """
+
+    weight: FixedPoint | None
+    bias: FixedPoint | None
+    result: FixedPoint | None
+
+
+@dataclass(frozen=True)
+class Precision:
+    """A name for reports and one entry per operator of the graph, in graph order."""
+
+    name: str
+    layers: Mapping[str, LayerPrecision]
+
+
+def preset(name: str, graph: Graph, logits: str = "exact") -> Precision:
+    """Fixed formats for all layers: ``q8.8``, ``q6.6``, ``q4.4`` or ``mixed``.
+
+    ``mixed`` is Q4.4 up to the first dense layer and Q6.6 from there on.
+    """
+    conv, dense = {
+        "q8.8": ((16, 8), (16, 8)),
+        "q6.6": ((12, 6), (12, 6)),
+        "q4.4": ((8, 4), (8, 4)),
+        "mixed": ((8, 4), (12, 6)),
+    }[name]
+    layers: dict[str, LayerPrecision] = {}
+    current = quantized(*conv)
+    for op in graph.ops:
+        if isinstance(op, WeightedOp):
+            current = quantized(*(conv if isinstance(op, Conv2D) else dense))
+            layers[op.name] = LayerPrecision(current, current, current)
+        elif isinstance(op, InputTable):
+            layers[op.name] = LayerPrecision(None, None, _table_format(op))
+        else:
+            result = None if isinstance(op, MaxPool2D) else current
+            layers[op.name] = LayerPrecision(None, None, result)
+    return Precision(name, _with_logits(graph, layers, logits))
+
+
+def auto(
+    graph: Graph, ranges: Mapping[str, tuple[float, float]], logits: str = "exact"
+) -> Precision:
+    """Power-of-two scaling per layer: 8-bit weights and results, 16-bit biases.
+
+    ``ranges`` maps an operator's name to the (least, largest) real value of its output seen on
+    calibration images. Results that are never negative (after ReLU) are unsigned.
+    """
+    layers: dict[str, LayerPrecision] = {}
+    signed = False
+    for op in graph.ops:
+        low, high = ranges[op.name]
+        if isinstance(op, InputTable):
+            layers[op.name] = LayerPrecision(None, None, _table_format(op))
+            signed = True
+            continue
+        if isinstance(op, MaxPool2D):
+            layers[op.name] = LayerPrecision(None, None, None)
+            continue
+        weight = bias = None
+        if isinstance(op, WeightedOp):
+            weight = _covering(AUTO_BITS, op.weights.values, signed=True)
+            bias = _covering(AUTO_BIAS_BITS, op.bias.values, signed=True)
+            signed = op.activation is not Activation.RELU
+        elif isinstance(op, Relu):
+            signed = False
+        result = _covering(AUTO_BITS, np.array([low, high]), signed=signed)
+        layers[op.name] = LayerPrecision(weight, bias, result)
+    return Precision("auto", _with_logits(graph, layers, logits))
+
+
+def _covering(width: int, values: np.ndarray, *, signed: bool) -> FixedPoint:
+    """The finest ``width``-bit format whose range holds all ``values`` after rounding."""
+    largest = float(np.max(np.abs(values), initial=0.0))
+    if largest == 0.0:
+        return quantized(width, 1 if signed else 0, signed=signed)
+    integer_bits = int(np.frexp(largest)[1]) + (1 if signed else 0) - 1
+    while True:
+        fmt = quantized(width, integer_bits, signed=signed)
+        top = float(fmt.real(fmt.max_code)) + float(fmt.step) / 2
+        if largest < top or (signed and -float(np.min(values)) == largest == top):
+            return fmt
+        integer_bits += 1
+
+
+def _table_format(op: InputTable) -> FixedPoint:
+    return _covering(TABLE_BITS, op.table.values, signed=bool((op.table.values < 0).any()))
+
+
+def _with_logits(
+    graph: Graph, layers: dict[str, LayerPrecision], logits: str
+) -> dict[str, LayerPrecision]:
+    last = graph.ops[-1]
+    if logits == "exact" and isinstance(last, WeightedOp):
+        entry = layers[last.name]
+        layers[last.name] = LayerPrecision(entry.weight, entry.bias, None)
+    return layers
+
+
+_FIELDS = ("weight", "bias", "result")
+
+
+def _has(op: Op, field: str) -> bool:
+    if field == "result":
+        return not isinstance(op, MaxPool2D)
+    return isinstance(op, WeightedOp)
+
+
+def to_toml(precision: Precision, graph: Graph) -> str:
+    """Return a complete TOML file, one table per layer, ready to edit."""
+    lines = [
+        "# lenetgen precision file: a type per weight, bias and result.",
+        "# Types: ap_fixed<W,I,Q,O>, ap_ufixed<...> or Qm.n (m+n bits, rounded, saturated).",
+        '# result = "exact" keeps the accumulator as it is. Max pooling keeps its input\'s type.',
+        f'name = "{precision.name}"',
+    ]
+    for op in graph.ops:
+        entry = precision.layers[op.name]
+        lines += ["", f"[layers.{op.name}]  # {op.kind}, result {'x'.join(map(str, op.out.shape))}"]
+        for field in _FIELDS:
+            if _has(op, field):
+                value = getattr(entry, field)
+                lines.append(f'{field} = "{value if value is not None else "exact"}"')
+    return "\n".join(lines) + "\n"
+
+
+def from_toml(path: Path, graph: Graph) -> Precision:
+    """Read a precision file; every layer and field must be there, and nothing else.
+
+    ``UserError`` names the file, the layer and what is allowed.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"precision file {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"precision file {path}: not TOML: {error}") from None
+    name = data.get("name", "custom")
+    tables = data.get("layers", {})
+    if set(data) - {"name", "layers"} or not isinstance(tables, dict):
+        raise UserError(f"precision file {path}: only 'name' and [layers.*] are allowed")
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_.-]{1,40}", name):
+        raise UserError(f"precision file {path}: name must be 1-40 of A-Z a-z 0-9 _ . -")
+    known = {op.name: op for op in graph.ops}
+    if unknown := sorted(set(tables) - set(known)):
+        raise UserError(
+            f"precision file {path}: no layer {unknown[0]!r}; the layers are {', '.join(known)}"
+        )
+    layers: dict[str, LayerPrecision] = {}
+    for op in graph.ops:
+        table = tables.get(op.name, {})
+        where = f"precision file {path}: layer {op.name}"
+        if not isinstance(table, dict):
+            raise UserError(f"{where}: must be a table [layers.{op.name}]")
+        allowed = [field for field in _FIELDS if _has(op, field)]
+        if extra := sorted(set(table) - set(allowed)):
+            raise UserError(f"{where}: no field {extra[0]!r}; allowed: {', '.join(allowed) or '-'}")
+        layers[op.name] = LayerPrecision(*(_field(field, table, where, op) for field in _FIELDS))
+    return Precision(name, layers)
+
+
+def _field(field: str, table: Mapping[str, object], where: str, op: Op) -> FixedPoint | None:
+    if not _has(op, field):
+        return None
+    text = table.get(field)
+    if not isinstance(text, str):
+        raise UserError(f"{where}: {field} is missing; write a type such as ap_fixed<8,4>")
+    if field == "result" and text == "exact":
+        if isinstance(op, WeightedOp):
+            return None
+        raise UserError(f"{where}: only convolution and dense results can be exact")
+    try:
+        fmt = FixedPoint.parse(text)
+    except ValueError as error:
+        raise UserError(f"{where}: {field}: {error}") from None
+    if fmt.width > 32:
+        raise UserError(f"{where}: {field}: {fmt} is wider than 32 bits")
+    return fmt

@@ -1,0 +1,113 @@
+"""Invariants of the IR, checked after every pass.
+
+A violation is a bug of lenetgen or of the caller, never a user's mistake: ``IRError``.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from .ir import (
+    AvgPool2D,
+    Const,
+    Conv2D,
+    Dense,
+    Flatten,
+    Graph,
+    InputTable,
+    MaxPool2D,
+    Op,
+    Tensor,
+    WeightedOp,
+)
+
+
+class IRError(Exception):
+    """The graph breaks an invariant; the message names the operator."""
+
+
+def verify(graph: Graph) -> None:
+    """Check names, chain order, shapes and, where there are any, formats and code ranges."""
+    _require(len(graph.ops) > 0, graph.name, "no operators")
+    seen = {graph.input.name}
+    names: set[str] = set()
+    current = graph.input
+    for op in graph.ops:
+        _require(re.fullmatch(r"[A-Za-z_]\w*", op.name, re.ASCII) is not None, op.name, "bad name")
+        _require(op.name not in names, op.name, "duplicate name")
+        _require(op.out.name not in seen, op.name, f"tensor {op.out.name} defined twice")
+        _require(op.x == current.name, op.name, f"reads {op.x}, but the chain is at {current.name}")
+        expected = result_shape(op, current)
+        _require(op.out.shape == expected, op.name, f"shape {op.out.shape}, expected {expected}")
+        _check_types(op, current)
+        names.add(op.name)
+        seen.add(op.out.name)
+        current = op.out
+
+
+def result_shape(op: Op, x: Tensor) -> tuple[int, ...]:
+    """The shape ``op`` gives an input tensor; ``IRError`` if it can't take it."""
+    if isinstance(op, (Conv2D, MaxPool2D, AvgPool2D)):
+        _require(len(x.shape) == 3, op.name, f"needs an image, got shape {x.shape}")
+        height, width, channels = x.image_shape
+        rows, columns = op.window.positions(height, width)
+        _require(rows > 0 and columns > 0, op.name, f"window larger than the image {x.shape}")
+        pad = op.window.padding
+        inside = (
+            max(pad.top, pad.bottom) < op.window.size[0]
+            and max(pad.left, pad.right) < op.window.size[1]
+        )
+        _require(inside, op.name, "padding as large as the window")
+        if isinstance(op, Conv2D):
+            want = (*op.window.size, channels)
+            _require(op.weights.shape[:3] == want, op.name, f"weights {op.weights.shape}")
+            _require(op.bias.shape == op.weights.shape[3:], op.name, f"bias {op.bias.shape}")
+            channels = op.weights.shape[3]
+        return rows, columns, channels
+    if isinstance(op, Dense):
+        _require(op.weights.shape[:1] == (x.size,), op.name, f"weights {op.weights.shape}")
+        _require(op.bias.shape == op.weights.shape[1:], op.name, f"bias {op.bias.shape}")
+        return (op.weights.shape[1],)
+    if isinstance(op, Flatten):
+        return (x.size,)
+    if isinstance(op, InputTable):
+        channels = x.shape[2] if len(x.shape) == 3 else 1
+        _require(op.table.shape == (channels, 256), op.name, f"table {op.table.shape}")
+    return x.shape
+
+
+def _check_types(op: Op, x: Tensor) -> None:
+    typed = op.out.format is not None
+    _require(typed == (x.format is not None), op.name, "typed and untyped tensors mixed")
+    for label, const in _constants(op):
+        _require(typed == (const.format is not None), op.name, f"{label}: float/integer mixed")
+        if const.format is None:
+            _require(bool(np.isfinite(const.values).all()), op.name, f"{label}: NaN or infinity")
+        elif const.values.size:
+            low, high = int(const.values.min()), int(const.values.max())
+            inside = const.format.min_code <= low and high <= const.format.max_code
+            _require(inside, op.name, f"{label}: codes {low}..{high} outside {const.format}")
+    if not typed:
+        return
+    low, high = op.out.range
+    inside = op.out.fmt.min_code <= low <= high <= op.out.fmt.max_code
+    _require(inside, op.name, f"range {low}..{high} outside {op.out.fmt}")
+    if isinstance(op, WeightedOp):
+        _require(op.accumulator is not None, op.name, "no accumulator")
+    if isinstance(op, MaxPool2D):
+        _require(op.out.fmt == x.fmt, op.name, "max pooling changes the format")
+
+
+def _constants(op: Op) -> list[tuple[str, Const]]:
+    if isinstance(op, WeightedOp):
+        return [("weights", op.weights), ("bias", op.bias)]
+    if isinstance(op, InputTable):
+        return [("table", op.table)]
+    return []
+
+
+def _require(condition: bool, where: str, message: str) -> None:
+    if not condition:
+        raise IRError(f"{where}: {message}")

@@ -1,0 +1,68 @@
+"""Which number type holds a layer's sums exactly, and the cast at a layer's output.
+
+Arrays hold integers in float32, float64, int64 or Python integers. Floats are used only where a
+bound proves every intermediate value exact: below 2^23 in float32, below 2^52 in float64 (one bit
+less than the mantissa holds, for the half that rounding adds).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...codegen.cast import cast_codes
+from ...codegen.formats import FixedPoint, Overflow, Rounding
+
+Array = npt.NDArray[Any]
+Kernel = Callable[[Array], Array]
+
+FLOAT32_BOUND = 1 << 23
+FLOAT64_BOUND = 1 << 52
+INT64_BOUND = 1 << 62
+
+
+def exact_dtype(bound: int) -> npt.DTypeLike:
+    """The fastest number type in which integers up to ``bound`` in magnitude stay exact."""
+    if bound < FLOAT32_BOUND:
+        return np.float32
+    if bound < FLOAT64_BOUND:
+        return np.float64
+    if bound < INT64_BOUND:
+        return np.int64
+    return object
+
+
+def integers(values: Array) -> npt.NDArray[np.int64]:
+    """The same integers as int64."""
+    return np.asarray(values, dtype=np.int64)
+
+
+def requantizer(fraction_bits: int, to: FixedPoint, bound: int) -> Kernel:
+    """Return the cast from ``fraction_bits`` to format ``to`` for integers up to ``bound``.
+
+    The result may overwrite its argument.
+    """
+    shift = fraction_bits - to.fraction_bits
+    low, high = to.min_cast_code, to.max_code
+    saturates = to.overflow in (Overflow.SAT, Overflow.SAT_SYM)
+    simple = to.rounding in (Rounding.TRN, Rounding.RND) or shift <= 0
+    magnitude = max(bound << max(-shift, 0), abs(low), high)
+    fits = -low >= magnitude <= high
+    dtype = exact_dtype(magnitude)
+    if not (simple and (saturates or fits)) or dtype not in (np.float32, np.float64):
+        return lambda codes: cast_codes(integers(codes), fraction_bits, to)
+
+    def cast(codes: Array) -> Array:
+        values = codes.astype(dtype, copy=False)
+        if shift != 0:
+            values = np.multiply(values, dtype(2.0**-shift), out=values)
+        if shift > 0:
+            if to.rounding is Rounding.RND:
+                values += dtype(0.5)
+            np.floor(values, out=values)
+        return np.clip(values, low, high, out=values)
+
+    return cast

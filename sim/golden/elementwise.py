@@ -1,0 +1,29 @@
+"""Stand-alone ReLU and the input table."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...codegen.cast import cast_codes
+from ...codegen.ir import InputTable, Relu, Tensor
+from .arithmetic import Array, Kernel, integers
+
+
+def relu(op: Relu, x: Tensor) -> Kernel:
+    """Kernel of any shape: max(x, 0), then the cast."""
+    fraction, fmt = x.fmt.fraction_bits, op.out.fmt
+    return lambda codes: cast_codes(np.maximum(integers(codes), 0), fraction, fmt)
+
+
+def input_table(op: InputTable, x: Tensor) -> Kernel:
+    """Kernel (batch, h, w, c) or (batch, n): raw pixel to code, one table per channel."""
+    table = op.table.values
+    channels = np.arange(table.shape[0])
+
+    def kernel(codes: Array) -> Array:
+        pixels = integers(codes)
+        if len(x.shape) != 3:
+            return table[0][pixels]
+        return table[channels, pixels]
+
+    return kernel
