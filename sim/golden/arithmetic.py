@@ -51,17 +51,20 @@ def requantizer(fraction_bits: int, to: FixedPoint, bound: int) -> Kernel:
     simple = to.rounding in (Rounding.TRN, Rounding.RND) or shift <= 0
     magnitude = max(bound << max(-shift, 0), abs(low), high)
     fits = -low >= magnitude <= high
-    dtype = exact_dtype(magnitude)
-    if not (simple and (saturates or fits)) or dtype not in (np.float32, np.float64):
+    dtype = np.dtype(exact_dtype(magnitude))
+    if not (simple and (saturates or fits)) or dtype.kind != "f":
         return lambda codes: cast_codes(integers(codes), fraction_bits, to)
+
+    number = np.float32 if dtype == np.float32 else np.float64
+    scale, half = number(2.0**-shift), number(0.5)
 
     def cast(codes: Array) -> Array:
         values = codes.astype(dtype, copy=False)
         if shift != 0:
-            values = np.multiply(values, dtype(2.0**-shift), out=values)
+            np.multiply(values, scale, out=values)
         if shift > 0:
             if to.rounding is Rounding.RND:
-                values += dtype(0.5)
+                values += half
             np.floor(values, out=values)
         return np.clip(values, low, high, out=values)
 

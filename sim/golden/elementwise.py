@@ -17,13 +17,12 @@ def relu(op: Relu, x: Tensor) -> Kernel:
 
 def input_table(op: InputTable, x: Tensor) -> Kernel:
     """Kernel (batch, h, w, c) or (batch, n): raw pixel to code, one table per channel."""
-    table = op.table.values
+    table: Array = op.table.values
     channels = np.arange(table.shape[0])
 
     def kernel(codes: Array) -> Array:
         pixels = integers(codes)
-        if len(x.shape) != 3:
-            return table[0][pixels]
-        return table[channels, pixels]
+        result: Array = table[channels if len(x.shape) == 3 else 0, pixels]
+        return result
 
     return kernel

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...codegen.ir import Activation, Conv2D, Dense, Tensor, WeightedOp, Window
@@ -14,7 +16,7 @@ def dense(op: Dense, x: Tensor) -> Kernel:
     weights, bias, dtype = _parameters(op, x)
 
     def kernel(codes: Array) -> Array:
-        vectors = codes.reshape(codes.shape[0], -1).astype(dtype, copy=False)
+        vectors: Array = codes.reshape(codes.shape[0], -1).astype(dtype, copy=False)
         return finish(vectors @ weights + bias)
 
     return kernel
@@ -68,11 +70,11 @@ def _aligned_bias(op: WeightedOp) -> Array:
     return op.bias.values.astype(object) * (1 << shift)
 
 
-def _parameters(op: WeightedOp, x: Tensor) -> tuple[Array, Array, type]:
-    dtype = exact_dtype(_magnitude(op, x))
+def _parameters(op: WeightedOp, x: Tensor) -> tuple[Array, Array, np.dtype[Any]]:
+    dtype = np.dtype(exact_dtype(_magnitude(op, x)))
     weights = op.weights.values.reshape(-1, op.weights.shape[-1])
     scaled = weights.astype(object) * (1 << _product_shift(op, x))
-    return scaled.astype(dtype), _aligned_bias(op).astype(dtype), np.dtype(dtype).type
+    return scaled.astype(dtype), _aligned_bias(op).astype(dtype), dtype
 
 
 def _finish(op: WeightedOp, x: Tensor) -> Kernel:
