@@ -1,0 +1,48 @@
+"""Writing a Keras 3 ``.keras`` archive so that the same weights give the same bytes.
+
+Input: a model; output: a file, written beside its place and then moved there. Keras' own writer
+stores the time of saving in the archive's entries and in ``metadata.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from ..codegen.errors import UserError
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip entry can have
+
+
+def write_model(model: Any, out: Path) -> None:
+    """Save ``model`` (weights and layers, no optimizer) to ``out``; all or nothing.
+
+    ``UserError`` if the folder can't be written.
+    """
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".write-") as folder:
+            raw, fixed = Path(folder) / "raw.keras", Path(folder) / "fixed.keras"
+            model.save(raw, include_optimizer=False)
+            _strip_times(raw, fixed)
+            os.replace(fixed, out)
+    except OSError as error:
+        raise UserError(f"{out}: can't be written ({error.strerror or error})") from None
+
+
+def _strip_times(source: Path, target: Path) -> None:
+    """Copy an archive with entries sorted by name and without the time of saving."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for name in sorted(old.namelist()):
+            content = old.read(name)
+            if name == "metadata.json":
+                metadata = json.loads(content)
+                metadata["date_saved"] = "1980-01-01@00:00:00"
+                content = json.dumps(metadata).encode()
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.external_attr = 0o644 << 16
+            new.writestr(entry, content)

@@ -1,0 +1,248 @@
+"""Labelled image sets by name, found on this machine and checked before use.
+
+Input: a name, a part, perhaps a folder; output: uint8 images and labels. ``mnist`` and
+``fashion-mnist`` are looked for in the given folder, else in ``LENETGEN_DATA``, the Keras cache
+and, if allowed, Keras' download; ``digits`` comes with scikit-learn. ``images.py`` chooses what
+feeds ``verify``; nothing is scaled or shuffled here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..codegen.errors import UserError
+from .idx import read_idx, verify_md5, verify_sha256
+
+Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+Pair = tuple[Images, Labels]
+
+SPLITS = ("train", "test", "all")
+
+# Published md5 of the original .gz files (Keras' and torchvision's tables agree).
+MD5 = {
+    "mnist": {
+        "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+        "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+        "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+        "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+    },
+    "fashion-mnist": {
+        "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+        "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+        "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+    },
+}
+# sha256 that keras.datasets.mnist demands of its mnist.npz.
+MNIST_NPZ_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
+_TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "digits": "scikit-learn digits"}
+_COUNTS = {"train": 60000, "test": 10000}
+_PREFIX = {"train": "train", "test": "t10k"}
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images with their labels.
+
+    ``images``: uint8 (N, height, width, channels); ``labels``: int64 (N,) class numbers, or None
+    where nobody knows them; ``source``: one phrase for reports, without a path.
+    """
+
+    images: Images
+    labels: Labels | None
+    name: str
+    source: str
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def first(self, count: int | None) -> Dataset:
+        """Return the first ``count`` images (all if None or if there are fewer)."""
+        if count is None or count >= len(self.images):
+            return self
+        if count < 1:
+            raise UserError(f"the number of images must be at least 1, not {count}")
+        labels = None if self.labels is None else self.labels[:count]
+        return Dataset(self.images[:count], labels, self.name, self.source)
+
+
+def names() -> tuple[str, ...]:
+    """Return the names ``load`` knows."""
+    return tuple(_TITLES)
+
+
+def load(
+    name: str,
+    split: str = "test",
+    folder: Path | None = None,
+    *,
+    allow_download: bool = False,
+) -> Dataset:
+    """Load a part (``train``, ``test`` or ``all``) of the data set ``name``.
+
+    ``folder`` holds the set itself or a subfolder of its name; given, it is the only place looked
+    at. ``UserError`` for an unknown name, a missing set, a wrong checksum or a malformed file.
+    """
+    if name not in _TITLES:
+        raise UserError(f"no data set {name!r}; there are: {', '.join(_TITLES)}")
+    if split not in SPLITS:
+        raise UserError(f"no part {split!r} of a data set; there are: {', '.join(SPLITS)}")
+    parts = ("train", "test") if split == "all" else (split,)
+    if name == "digits":
+        pairs = [_digits(part) for part in parts]
+        where = "built in"
+    else:
+        pairs, where = _find(name, parts, folder, allow_download)
+    images = np.concatenate([images for images, _ in pairs])
+    labels = np.concatenate([labels for _, labels in pairs])
+    title = _TITLES[name] + (" enlarged to 28x28" if name == "digits" else "")
+    part = {"train": "training set", "test": "test set", "all": "all images"}[split]
+    return Dataset(images, labels, name, f"{title}, {part} of {len(images):,} ({where})")
+
+
+def find(name: str, folder: Path | None = None) -> str | None:
+    """Return where the test part of a data set lies (``LENETGEN_DATA``, ...), None if nowhere."""
+    for place, _ in _places(name, ("test",), folder):
+        return place
+    return None
+
+
+def keras_home() -> Path:
+    """Return the folder Keras keeps its files in; ``KERAS_HOME`` moves it."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+
+
+Reader = Callable[[], list[Pair]]
+
+
+def _find(
+    name: str, parts: tuple[str, ...], folder: Path | None, allow_download: bool
+) -> tuple[list[Pair], str]:
+    """Return the parts from the first place that has them, and that place's name."""
+    for place, reader in _places(name, parts, folder):
+        return reader(), place
+    if allow_download and folder is None:
+        _download(name)
+        for place, reader in _places(name, parts, folder):
+            return reader(), f"{place}, just downloaded"
+    if folder is not None:
+        raise UserError(
+            f"{folder}: no {_TITLES[name]} there; expected {', '.join(_files(name, parts))}"
+        )
+    raise UserError(
+        f"{_TITLES[name]} not found: set LENETGEN_DATA to a folder with "
+        f"{name}/{_files(name, parts)[0]} and the like, or allow the download with --download"
+    )
+
+
+def _places(name: str, parts: tuple[str, ...], folder: Path | None) -> list[tuple[str, Reader]]:
+    """Return the places that hold all files of ``parts``, best first, each with its reader."""
+    candidates: list[tuple[str, Path]] = []
+    if folder is not None:
+        if not folder.is_dir():
+            raise UserError(f"{folder}: not a folder")
+        candidates = [("given folder", folder / name), ("given folder", folder)]
+    else:
+        if root := os.environ.get("LENETGEN_DATA"):
+            if not Path(root).is_dir():
+                raise UserError(f"LENETGEN_DATA names {root}, which is not a folder")
+            candidates.append(("LENETGEN_DATA", Path(root) / name))
+        cache = keras_home() / "datasets"
+        candidates.append(("Keras cache", cache / name))
+        if name == "mnist":
+            candidates.append(("Keras cache", cache))
+    places: list[tuple[str, Reader]] = []
+    for label, place in candidates:
+        if all((place / file).is_file() for file in _files(name, parts)):
+            places.append((label, lambda at=place: [_read_idx(name, part, at) for part in parts]))  # type: ignore[misc]
+        elif name == "mnist" and (place / "mnist.npz").is_file():
+            places.append((label, lambda at=place: _read_npz(at / "mnist.npz", parts)))  # type: ignore[misc]
+    return places
+
+
+def _files(name: str, parts: tuple[str, ...]) -> list[str]:
+    """Return the idx files that hold ``parts``."""
+    return [file for file in MD5[name] if file.startswith(tuple(_PREFIX[part] for part in parts))]
+
+
+def _read_idx(name: str, part: str, folder: Path) -> Pair:
+    """Read one part from two idx files, checksums first."""
+    arrays = []
+    for kind in ("images-idx3", "labels-idx1"):
+        path = folder / f"{_PREFIX[part]}-{kind}-ubyte.gz"
+        verify_md5(path, MD5[name][path.name])
+        arrays.append(read_idx(path))
+    return _pair(folder / f"{_PREFIX[part]}-*", arrays[0], arrays[1], _COUNTS[part])
+
+
+def _read_npz(path: Path, parts: tuple[str, ...]) -> list[Pair]:
+    """Read the parts from Keras' archive of the data set."""
+    verify_sha256(path, MNIST_NPZ_SHA256)
+    with np.load(path, allow_pickle=False) as archive:
+        return [
+            _pair(path, archive[f"x_{part}"], archive[f"y_{part}"], _COUNTS[part]) for part in parts
+        ]
+
+
+def _pair(
+    path: Path, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8], count: int
+) -> Pair:
+    """Return images with a channel axis and int64 labels, once their shapes are right."""
+    if images.shape != (count, 28, 28) or labels.shape != (count,) or images.dtype != np.uint8:
+        raise UserError(
+            f"{path}: expected {count} images of 28x28 and as many labels, "
+            f"found {images.shape} {images.dtype} and {labels.shape}"
+        )
+    if int(labels.max()) > 9:
+        raise UserError(f"{path}: label {labels.max()} is not in 0..9")
+    return images[..., np.newaxis], labels.astype(np.int64)
+
+
+def _download(name: str) -> None:
+    """Let Keras fetch a data set into its cache."""
+    from ..codegen.frontend.keras_runtime import import_keras
+
+    keras = import_keras()
+    module = keras.datasets.mnist if name == "mnist" else keras.datasets.fashion_mnist
+    try:
+        module.load_data()
+    except Exception as error:  # Keras raises bare Exception with the address inside
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{_TITLES[name]}: download failed ({reason})") from None
+
+
+def _digits(part: str) -> Pair:
+    """Return scikit-learn's digits: the last 360 of the 1,797 images are the test part."""
+    from sklearn.datasets import load_digits
+
+    small, labels = load_digits(return_X_y=True)
+    cut = len(labels) - 360
+    chosen = slice(None, cut) if part == "train" else slice(cut, None)
+    images = enlarge(small.astype(np.int64).reshape(-1, 8, 8)[chosen])
+    return images, labels[chosen].astype(np.int64)
+
+
+def enlarge(small: npt.NDArray[np.int64]) -> Images:
+    """Enlarge 8×8 images of values 0..16 to MNIST's layout: 20×20 in the middle of 28×28.
+
+    ``small``: (N, 8, 8); returns uint8 (N, 28, 28, 1). Bilinear with the weights in tenths, so
+    integers only: output pixel i has its centre at (4i - 3) / 10 of the small image (edges repeat),
+    and the result is round-half-up(sum * 255 / 1600).
+    """
+    weights = np.zeros((20, 8), dtype=np.int64)
+    for i in range(20):
+        whole, tenths = divmod(4 * i - 3, 10)
+        weights[i, min(max(whole, 0), 7)] += 10 - tenths
+        weights[i, min(max(whole + 1, 0), 7)] += tenths
+    sums = weights @ small @ weights.T  # 0..1600
+    pixels = (sums * 510 + 1600) // 3200
+    framed = np.zeros((len(small), 28, 28, 1), dtype=np.uint8)
+    framed[:, 4:24, 4:24, 0] = pixels
+    return framed

@@ -1,0 +1,239 @@
+"""Training of a zoo network: fixed seeds, best epoch by validation accuracy, atomic result.
+
+Input: a network's name, a data set and a ``Recipe``; output: a ``.keras`` file without optimizer
+state, whose bytes depend on the weights only, and a ``TrainingResult``. The pixels are scaled by
+1/255 outside of the model. The test set is read once, after the choice, for the report.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..codegen.errors import UserError
+from ..codegen.frontend.keras_runtime import import_keras
+from . import zoo
+from .archive import write_model
+from .datasets import Dataset, Images, load
+from .recipe import Recipe
+from .training_step import batches, make_step
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch gave: mean training loss, validation loss and accuracy (0..1), seconds."""
+
+    number: int
+    loss: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A finished training; accuracies are 0..1 over whole sets, in float."""
+
+    network: str
+    dataset: str
+    recipe: Recipe
+    parameters: int
+    best_epoch: int
+    validation_accuracy: float
+    test_accuracy: float
+    test_images: int
+    history: tuple[Epoch, ...]
+    versions: dict[str, str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+
+Progress = Callable[[int, int, Epoch | None], None]  # (step, steps, epoch when one has ended)
+
+
+def scaled(images: Images) -> npt.NDArray[np.float32]:
+    """Return uint8 pixels as the float32 values in 0..1 the networks are trained on (x / 255)."""
+    return images.astype(np.float32) / np.float32(255)
+
+
+def split_validation(
+    count: int, part: float, seed: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return (training, validation) indices: a seeded permutation of ``range(count)``, cut."""
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(count).astype(np.int64)
+    kept = max(1, round(count * part))
+    if kept >= count:
+        raise UserError(f"{count} training images are too few for a validation part of {part}")
+    return np.sort(order[kept:]), np.sort(order[:kept])
+
+
+def accuracy(model: Any, dataset: Dataset, batch: int = 1000) -> float:
+    """Return the float accuracy (0..1) of a Keras model on a data set; ties go to the lowest class.
+
+    ``UserError`` if the model's output does not match the labels.
+    """
+    labels = dataset.labels
+    if labels is None:
+        raise UserError(f"{dataset.source} has no labels")
+    classes = int(model.output_shape[-1])
+    if labels.size and int(labels.max()) >= classes:
+        raise UserError(f"the model has {classes} outputs, the labels go up to {labels.max()}")
+    good = 0
+    for start in range(0, len(labels), batch):
+        scores = np.asarray(model(scaled(dataset.images[start : start + batch]), training=False))
+        good += int(np.sum(scores.argmax(axis=1) == labels[start : start + batch]))
+    return good / len(labels)
+
+
+def prepare_tensorflow(threads: int = 2) -> Any:
+    """Return the ``tensorflow`` module, limited to ``threads`` and to deterministic kernels."""
+    keras = import_keras()
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(
+            f"training needs Keras' TensorFlow backend, this process uses {keras.backend.backend()}"
+        )
+    import tensorflow as tf
+
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    except RuntimeError:
+        pass  # TensorFlow has computed before: its threads are what they are
+    tf.config.experimental.enable_op_determinism()
+    return tf
+
+
+def train(
+    network: str,
+    dataset: str,
+    out: Path,
+    recipe: Recipe | None = None,
+    *,
+    data_folder: Path | None = None,
+    allow_download: bool = False,
+    overwrite: bool = False,
+    threads: int = 2,
+    progress: Progress | None = None,
+) -> TrainingResult:
+    """Train ``network`` on ``dataset`` and write the best epoch to ``out`` (``.keras``).
+
+    ``progress`` is called after every step. Raises ``UserError`` for unknown names, an existing
+    ``out`` (unless ``overwrite``), images of another shape than the network's, labels out of
+    range and a loss that stops being finite; nothing is written then.
+    """
+    recipe = recipe or Recipe()
+    zoo.entry(network)  # an unknown name is said before anything is loaded
+    check_output(out, overwrite=overwrite)
+    data = load(dataset, "train", data_folder, allow_download=allow_download)
+    test = load(dataset, "test", data_folder, allow_download=allow_download)
+    tf = prepare_tensorflow(threads)
+    keras = import_keras()
+    keras.utils.set_random_seed(recipe.seed)
+    model = zoo.build(network)
+    if tuple(model.input_shape[1:]) != data.images.shape[1:]:
+        raise UserError(
+            f"{network} takes images {tuple(model.input_shape[1:])}, "
+            f"{dataset} has {data.images.shape[1:]}"
+        )
+    history, best = _fit(tf, keras, model, data, recipe, progress)
+    chosen = max(history, key=lambda e: (e.validation_accuracy, -e.validation_loss))
+    model.set_weights(best)
+    result = TrainingResult(
+        network=network,
+        dataset=dataset,
+        recipe=recipe,
+        parameters=int(model.count_params()),
+        best_epoch=chosen.number,
+        validation_accuracy=chosen.validation_accuracy,
+        test_accuracy=accuracy(model, test),
+        test_images=len(test.images),
+        history=tuple(history),
+        versions={
+            "keras": keras.__version__,
+            "tensorflow": tf.__version__,
+            "numpy": np.__version__,
+        },
+    )
+    write_model(model, out)
+    return result
+
+
+def check_output(out: Path, *, overwrite: bool) -> None:
+    """Raise ``UserError`` unless ``out`` is a ``.keras`` name that may be written."""
+    if out.suffix != ".keras":
+        raise UserError(f"{out}: the output must be a .keras file")
+    if out.is_dir():
+        raise UserError(f"{out}: is a folder; name a .keras file")
+    if out.exists() and not overwrite:
+        raise UserError(f"{out}: exists; give --force to replace it")
+
+
+def _fit(
+    tf: Any,
+    keras: Any,
+    model: Any,
+    data: Dataset,
+    recipe: Recipe,
+    progress: Progress | None,
+) -> tuple[list[Epoch], list[npt.NDArray[np.float32]]]:
+    """Train ``model``; return the history and the weights of the best validation epoch."""
+    assert data.labels is not None
+    classes = int(model.output_shape[-1])
+    if int(data.labels.max()) >= classes or int(data.labels.min()) < 0:
+        raise UserError(f"{data.source}: labels must be in 0..{classes - 1}")
+    chosen, kept = split_validation(len(data.images), recipe.validation, recipe.seed)
+    steps = math.ceil(len(chosen) / recipe.batch)
+    held = Dataset(data.images[kept], data.labels[kept], data.name, data.source)
+    steps_data = batches(tf, data.images[chosen], data.labels[chosen], recipe)
+    step = make_step(tf, keras, model, recipe, steps * recipe.epochs)
+    history: list[Epoch] = []
+    best: list[npt.NDArray[np.float32]] = []
+    score = (-1.0, 0.0)
+    for number in range(1, recipe.epochs + 1):
+        start, losses = time.perf_counter(), 0.0
+        for index, (images, labels) in enumerate(steps_data, 1):
+            loss = float(step(images, labels))
+            if not math.isfinite(loss):
+                raise UserError(
+                    f"training diverged: loss {loss} in epoch {number}, step {index}; "
+                    f"try a learning rate below {recipe.lr:g}"
+                )
+            losses += loss
+            if progress and index < steps:
+                progress(index, steps, None)
+        epoch = Epoch(
+            number,
+            losses / steps,
+            *_evaluate(keras, model, held),
+            time.perf_counter() - start,
+        )
+        history.append(epoch)
+        if (epoch.validation_accuracy, -epoch.validation_loss) > score:
+            score = (epoch.validation_accuracy, -epoch.validation_loss)
+            best = [np.array(weight) for weight in model.get_weights()]
+        if progress:
+            progress(steps, steps, epoch)
+    return history, best
+
+
+def _evaluate(keras: Any, model: Any, held: Dataset) -> tuple[float, float]:
+    """Return (mean cross-entropy, accuracy) over ``held``."""
+    scores = np.concatenate(
+        [
+            np.asarray(model(scaled(held.images[i : i + 1000]), training=False), dtype=np.float64)
+            for i in range(0, len(held.images), 1000)
+        ]
+    )
+    assert held.labels is not None
+    right = scores[np.arange(len(scores)), held.labels]
+    loss = float(-np.log(np.maximum(right, 1e-12)).mean())
+    return loss, float((scores.argmax(axis=1) == held.labels).mean())

@@ -1,0 +1,108 @@
+"""One optimizer step on one batch: data order, augmentation, weight noise, loss, update.
+
+Input: TensorFlow and Keras (imported by the caller), a model and a ``Recipe``; output: a compiled
+function. Every random draw is stateless, from the recipe's seed and the number of the step, so a
+training repeats itself exactly on the same machine.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .datasets import Images, Labels
+from .recipe import Recipe
+
+
+def batches(tf: Any, images: Images, labels: Labels, recipe: Recipe) -> Any:
+    """Return a data set of (float images in 0..1, labels), in a new seeded order each time."""
+    data = tf.data.Dataset.from_tensor_slices((images, labels))
+    data = data.shuffle(len(images), seed=recipe.seed, reshuffle_each_iteration=True)
+    return data.batch(recipe.batch).map(lambda x, y: (tf.cast(x, tf.float32) / 255.0, y))
+
+
+def make_step(tf: Any, keras: Any, model: Any, recipe: Recipe, total: int) -> Any:
+    """Return a compiled function (images, labels) -> loss that takes one optimizer step.
+
+    ``total`` is the number of steps of the whole training, for the learning-rate schedule.
+    """
+    rate: Any = recipe.lr
+    if recipe.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(recipe.lr, max(total, 1), alpha=0.01)
+    if recipe.optimizer == "adam":
+        optimizer = keras.optimizers.Adam(rate)
+    else:
+        optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
+    optimizer.build(model.trainable_variables)
+    classes = int(model.output_shape[-1])
+    kernels = [v for v in model.trainable_variables if len(v.shape) > 1]
+    hidden = [layer for layer in model.layers[:-1] if layer.weights]
+    watched = model
+    if recipe.activity_limit:
+        outputs = [layer.output for layer in hidden]
+        watched = keras.Model(model.inputs, [model.outputs[0], *outputs])
+
+    def step(images: Any, labels: Any) -> Any:
+        key = tf.stack(
+            [tf.constant(recipe.seed, tf.int64), tf.cast(optimizer.iterations, tf.int64)]
+        )
+        if recipe.augment:
+            images = augmented(tf, images, key)
+        exact = [tf.identity(kernel) for kernel in kernels] if recipe.weight_noise else []
+        for place, kernel in enumerate(kernels[: len(exact)], 1):
+            own = key + tf.constant([place * 1000003, 0], tf.int64)
+            half = recipe.weight_noise / 2
+            kernel.assign_add(tf.random.stateless_uniform(kernel.shape, own, -half, half))
+        with tf.GradientTape() as tape:
+            result = watched(images, training=True)
+            scores = result[0] if recipe.activity_limit else result
+            target = tf.one_hot(labels, classes)
+            if recipe.label_smoothing:
+                target = target * (1 - recipe.label_smoothing) + recipe.label_smoothing / classes
+            loss = tf.reduce_mean(keras.losses.categorical_crossentropy(target, scores))
+            if recipe.activity_limit:
+                for values in result[1:]:
+                    over = tf.nn.relu(tf.abs(values) - recipe.activity_limit)
+                    loss += 0.1 * tf.reduce_mean(tf.reduce_sum(tf.square(over), axis=-1))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        for kernel, value in zip(kernels, exact, strict=False):
+            kernel.assign(value)  # the gradient at the disturbed weights moves the exact ones
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        return loss
+
+    return tf.function(step)
+
+
+def augmented(tf: Any, images: Any, key: Any) -> Any:
+    """Return images shifted (±2 pixels), rotated (±8°) and scaled (±8 %) at random, per image.
+
+    ``images``: float (N, H, W, C); ``key``: two integers that decide the draw.
+    """
+    count = tf.shape(images)[0]
+    height, width = images.shape[1], images.shape[2]
+    draw = tf.random.stateless_uniform((4, count), key, -1.0, 1.0)
+    angle, zoom = draw[0] * (8 * math.pi / 180), 1.0 + 0.08 * draw[1]
+    cos, sin = tf.cos(angle) * zoom, tf.sin(angle) * zoom
+    middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
+    zero = tf.zeros_like(cos)
+    transform = tf.stack(
+        [
+            cos,
+            -sin,
+            middle_x - cos * middle_x + sin * middle_y + 2.0 * draw[2],
+            sin,
+            cos,
+            middle_y - sin * middle_x - cos * middle_y + 2.0 * draw[3],
+            zero,
+            zero,
+        ],
+        axis=1,
+    )
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=transform,
+        output_shape=tf.constant([height, width]),
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
