@@ -1,0 +1,122 @@
+"""Checks a Vivado or Vitis HLS script without the tool: it runs in ``tclsh`` against stand-ins.
+
+Input: a script in an emitted folder and its arguments. Output: what it called. The stand-ins
+(``vivado/tcl/``) know the documented syntax of each command used, keep state and look at the files
+named; whatever they don't know fails. Nothing is written to the emitted folder. That a script
+passes says that it is well formed, not that the tool likes the design.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..codegen.errors import UserError
+
+Tool = Literal["vivado", "vitis_hls"]
+
+
+class TclCheckError(Exception):
+    """The tool would not accept the script: ``script``, ``line`` (0: not known), ``message``."""
+
+    def __init__(self, script: Path, line: int, message: str) -> None:
+        super().__init__(f"{script.name}:{line}: {message}")
+        self.script = script
+        self.line = line
+        self.message = message
+
+
+@dataclass(frozen=True)
+class TclCall:
+    """One call of a tool command: its name, its words after substitution, its line."""
+
+    name: str
+    args: tuple[str, ...]
+    line: int
+
+
+@dataclass(frozen=True)
+class TclTrace:
+    """What a script that passed the check did."""
+
+    calls: tuple[TclCall, ...]  # tool commands in order
+    written: tuple[Path, ...]  # reports, checkpoints and projects it would have written
+    state: dict[str, str]  # project, part, top, sim_top, period: those that were set
+    output: str  # what it printed
+
+    def named(self, name: str) -> tuple[TclCall, ...]:
+        """Return the calls of one command."""
+        return tuple(call for call in self.calls if call.name == name)
+
+
+def check_script(
+    script: Path,
+    tool: Tool,
+    args: Sequence[str] = (),
+    *,
+    root: Path | None = None,
+    cwd: Path | None = None,
+    timeout_s: float = 120.0,
+) -> TclTrace:
+    """Run ``script`` against the stand-ins of ``tool``; return its calls.
+
+    ``args`` become the script's ``argv``. ``root`` is the emitted folder, outside of which the
+    script may not write (default: the parent of the script's folder); ``cwd`` is the folder the
+    tool is started in (default: a fresh empty one). Raises ``TclCheckError`` for a script that the
+    tool would not accept, ``UserError`` if ``tclsh`` or the script is missing.
+    """
+    tclsh = shutil.which("tclsh")
+    if tclsh is None:
+        raise UserError("tclsh is not on PATH; the script check needs Tcl 8.6 (package tcl)")
+    script = script.resolve()
+    if not script.is_file():
+        raise UserError(f"no script {script}; allowed: a .tcl file of an emitted folder")
+    resources = importlib.resources.files("lenetgen") / "vivado" / "tcl"
+    with (
+        importlib.resources.as_file(resources) as home,
+        tempfile.TemporaryDirectory(prefix="lenetgen-tcl-") as scratch,
+    ):
+        result = Path(scratch) / "result.json"
+        start = Path(scratch) / "start"
+        start.mkdir()
+        command = [tclsh, str(home / "check.tcl"), tool, str(script), str(result)]
+        command += [str(root.resolve() if root else script.parent.parent), *args]
+        done = subprocess.run(
+            command,
+            cwd=cwd or start,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        if not result.is_file():
+            raise RuntimeError(f"the script check broke: {done.stdout}{done.stderr}")
+        answer = json.loads(result.read_text(encoding="utf-8"))
+    if not answer["ok"]:
+        raise TclCheckError(script, answer["line"], answer["message"])
+    return TclTrace(
+        calls=tuple(TclCall(c["name"], tuple(c["args"]), c["line"]) for c in answer["calls"]),
+        written=tuple(Path(path) for path in answer["written"]),
+        state=answer["state"],
+        output=done.stdout,
+    )
+
+
+def check_folder(folder: Path) -> dict[str, TclTrace]:
+    """Check every script of an emitted folder; return the traces by script name.
+
+    ``run_hls.tcl`` is checked with all of its stages. Raises as ``check_script`` does.
+    """
+    return {
+        "vivado/create_project.tcl": check_script(folder / "vivado/create_project.tcl", "vivado"),
+        "vivado/build.tcl": check_script(folder / "vivado/build.tcl", "vivado"),
+        "hls/run_hls.tcl": check_script(folder / "hls/run_hls.tcl", "vitis_hls", ["all"]),
+    }
