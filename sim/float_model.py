@@ -1,0 +1,159 @@
+"""The float meaning of a float graph, in float64: accuracy reports and calibration use it.
+
+Input: a graph as ``to_float_graph`` returns it, or a front-end graph that starts with Rescaling.
+Pixels count as code/256 (``formats.PIXEL``); a leading Rescaling or InputTable takes the raw code.
+Output: float64 logits or per-operator value ranges. It is approximate by nature: no integer result
+is ever compared with it.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..codegen.formats import PIXEL
+from ..codegen.ir import (
+    Activation,
+    AvgPool2D,
+    Conv2D,
+    Dense,
+    Flatten,
+    Graph,
+    InputTable,
+    MaxPool2D,
+    Op,
+    Relu,
+    Rescaling,
+    Softmax,
+    WeightedOp,
+    Window,
+)
+
+Reals = npt.NDArray[np.float64]
+CHUNK = 256  # images per step, to bound memory
+
+
+class FloatModel:
+    """Float64 model of a float graph; ``ValueError`` if the graph is typed."""
+
+    def __init__(self, graph: Graph) -> None:
+        if graph.input.format is not None:
+            raise ValueError(f"graph {graph.name} is typed: use the golden model")
+        self.graph = graph
+        raw = bool(graph.ops) and isinstance(graph.ops[0], (Rescaling, InputTable))
+        self._scale = 1.0 if raw else float(PIXEL.step)
+
+    def run(self, images: npt.NDArray[np.uint8]) -> Reals:
+        """Logits, float64 (batch, outputs), of uint8 ``images`` (batch, *input shape)."""
+        self._check(images)
+        result = np.empty((len(images), self.graph.output.size))
+        for start in range(0, len(images), CHUNK):
+            values = self._input(images[start : start + CHUNK])
+            for op in self.graph.ops:
+                values = evaluate(op, values)
+            result[start : start + CHUNK] = values.reshape(len(values), -1)
+        return result
+
+    def ranges(self, images: npt.NDArray[np.uint8]) -> dict[str, tuple[float, float]]:
+        """(least, largest) value of every operator's result over ``images``, by operator name.
+
+        ``ValueError`` for an empty batch.
+        """
+        self._check(images)
+        if not len(images):
+            raise ValueError("calibration needs at least one image")
+        result: dict[str, tuple[float, float]] = {}
+        for start in range(0, len(images), CHUNK):
+            values = self._input(images[start : start + CHUNK])
+            for op in self.graph.ops:
+                values = evaluate(op, values)
+                low, high = result.get(op.name, (np.inf, -np.inf))
+                result[op.name] = (min(low, float(values.min())), max(high, float(values.max())))
+        return result
+
+    def _input(self, images: npt.NDArray[np.uint8]) -> Reals:
+        return images.astype(np.float64) * self._scale
+
+    def _check(self, images: npt.NDArray[Any]) -> None:
+        if images.dtype != np.uint8 or images.shape[1:] != self.graph.input.shape:
+            raise ValueError(
+                f"images are {images.dtype} {images.shape[1:]}, expected uint8 "
+                f"{self.graph.input.shape}"
+            )
+
+
+@singledispatch
+def evaluate(op: Op, x: Reals) -> Reals:
+    """The real result of ``op`` on a batch ``x`` (batch, *shape)."""
+    raise NotImplementedError(f"{op.kind} has no float function")
+
+
+@evaluate.register
+def _conv2d(op: Conv2D, x: Reals) -> Reals:
+    windows = _windows(x, op.window, 0.0)
+    taps = op.weights.values
+    return _activate(op, np.tensordot(windows, taps, axes=((3, 4, 5), (0, 1, 2))) + op.bias.values)
+
+
+@evaluate.register
+def _dense(op: Dense, x: Reals) -> Reals:
+    return _activate(op, x.reshape(len(x), -1) @ op.weights.values + op.bias.values)
+
+
+@evaluate.register
+def _max_pool(op: MaxPool2D, x: Reals) -> Reals:
+    result: Reals = _windows(x, op.window, -np.inf).max(axis=(3, 4))
+    return result
+
+
+@evaluate.register
+def _average_pool(op: AvgPool2D, x: Reals) -> Reals:
+    result: Reals = np.nanmean(_windows(x, op.window, np.nan), axis=(3, 4))
+    return result
+
+
+@evaluate.register
+def _relu(op: Relu, x: Reals) -> Reals:
+    return np.maximum(x, 0.0)
+
+
+@evaluate.register
+def _flatten(op: Flatten, x: Reals) -> Reals:
+    return x.reshape(len(x), -1)
+
+
+@evaluate.register
+def _softmax(op: Softmax, x: Reals) -> Reals:
+    powers = np.exp(x - x.max(axis=-1, keepdims=True))
+    result: Reals = powers / powers.sum(axis=-1, keepdims=True)
+    return result
+
+
+@evaluate.register
+def _rescaling(op: Rescaling, x: Reals) -> Reals:
+    result: Reals = x * op.scale.values + op.offset.values
+    return result
+
+
+@evaluate.register
+def _input_table(op: InputTable, x: Reals) -> Reals:
+    channels = np.arange(op.table.shape[0]) if x.ndim == 4 else 0
+    result: Reals = op.table.values[channels, x.astype(np.int64)]
+    return result
+
+
+def _activate(op: WeightedOp, sums: Reals) -> Reals:
+    return np.maximum(sums, 0.0) if op.activation is Activation.RELU else sums
+
+
+def _windows(x: Reals, window: Window, fill: float) -> Reals:
+    """(batch, h, w, c) -> (batch, rows, columns, kernel rows, kernel columns, c)."""
+    pad = window.padding
+    widths = ((0, 0), (pad.top, pad.bottom), (pad.left, pad.right), (0, 0))
+    padded = np.pad(x, widths, constant_values=fill)
+    view = np.lib.stride_tricks.sliding_window_view(padded, window.size, axis=(1, 2))
+    strided: Reals = view[:, :: window.stride[0], :: window.stride[1]]
+    return strided.transpose(0, 1, 2, 4, 5, 3)
