@@ -26,6 +26,7 @@ proc check::verilog_modules {path} {
     variable keywords
     set text [verilog_text $path]
     regsub -all {"[^"\n]*"} $text {""} text
+    regsub -all {:\s*[A-Za-z_]\w*} $text {} text    ;# block names
     set modules {}
     foreach {- name body} [regexp -all -inline {\mmodule\s+(\w+)(.*?)\mendmodule\M} $text] {
         set ports {}
