@@ -1,0 +1,116 @@
+// lng_pe: one output lane of a folded matrix-vector product.
+// acc[round] = (first ? bias : acc[round]) + (sum over SIMD of x * w) * 2^PRODUCT_SHIFT.
+// Latency from x to y: clog2(SIMD) + 2 cycles of ce; valid, first and round must arrive
+// clog2(SIMD) + 1 cycles after their x, bias with them. Throughput 1 per cycle.
+// Sums are exact modulo 2^ACC_WIDTH; interval analysis chose ACC_WIDTH so that nothing overflows.
+`default_nettype none
+module lng_pe #(
+    parameter integer SIMD          = 4,   // products per cycle, >= 1
+    parameter integer IN_WIDTH      = 8,   // bits of one input, >= 1
+    parameter integer IN_SIGNED     = 1,   // 1: inputs are signed
+    parameter integer WEIGHT_WIDTH  = 8,   // bits of one weight, signed, >= 1
+    parameter integer ACC_WIDTH     = 20,  // bits of the accumulator, signed, >= 2
+    parameter integer PRODUCT_SHIFT = 0,   // accumulator fraction bits minus product fraction bits
+    parameter integer ROUNDS        = 4,   // accumulators, >= 1
+    parameter integer ROUND_WIDTH   = 2    // bits of round, 2^ROUND_WIDTH >= ROUNDS
+) (
+    input  wire                         clk,
+    input  wire                         ce,
+    input  wire [SIMD*IN_WIDTH-1:0]     x,      // input 0 in the low bits
+    input  wire [SIMD*WEIGHT_WIDTH-1:0] w,      // weight 0 in the low bits
+    input  wire [ACC_WIDTH-1:0]         bias,
+    input  wire                         valid,  // this sum counts
+    input  wire                         first,  // this sum starts a vector
+    input  wire [ROUND_WIDTH-1:0]       round,  // which accumulator
+    output reg  [ACC_WIDTH-1:0]         y
+);
+    localparam integer X_WIDTH = (IN_SIGNED != 0) ? IN_WIDTH : IN_WIDTH + 1;
+    localparam integer PRODUCT_WIDTH = X_WIDTH + WEIGHT_WIDTH;
+    localparam integer SUM_WIDTH = PRODUCT_WIDTH + $clog2(SIMD);
+
+    reg  [SIMD*PRODUCT_WIDTH-1:0] product_q;
+    wire [SIMD*SUM_WIDTH-1:0]     operand;
+    wire [SUM_WIDTH-1:0]          sum;
+    wire [ACC_WIDTH-1:0]          term;
+
+    genvar i;
+    generate
+        for (i = 0; i < SIMD; i = i + 1) begin : gen_product
+            wire signed [X_WIDTH-1:0] x_i;
+            wire signed [WEIGHT_WIDTH-1:0] w_i = w[i*WEIGHT_WIDTH +: WEIGHT_WIDTH];
+            wire signed [PRODUCT_WIDTH-1:0] product = x_i * w_i;
+            if (IN_SIGNED != 0) begin : gen_signed
+                assign x_i = x[i*IN_WIDTH +: IN_WIDTH];
+            end else begin : gen_unsigned
+                assign x_i = {1'b0, x[i*IN_WIDTH +: IN_WIDTH]};
+            end
+            always @(posedge clk) begin
+                if (ce) begin
+                    product_q[i*PRODUCT_WIDTH +: PRODUCT_WIDTH] <= product;
+                end
+            end
+            lng_resize #(
+                .IN_WIDTH (PRODUCT_WIDTH),
+                .OUT_WIDTH(SUM_WIDTH)
+            ) u_operand (
+                .x(product_q[i*PRODUCT_WIDTH +: PRODUCT_WIDTH]),
+                .y(operand[i*SUM_WIDTH +: SUM_WIDTH])
+            );
+        end
+    endgenerate
+
+    lng_reduce_tree #(
+        .OPERANDS (SIMD),
+        .WIDTH    (SUM_WIDTH),
+        .OPERATION(0)
+    ) u_sum (
+        .clk(clk),
+        .ce (ce),
+        .x  (operand),
+        .y  (sum)
+    );
+
+    generate
+        if (PRODUCT_SHIFT > 0) begin : gen_shift
+            lng_resize #(
+                .IN_WIDTH (SUM_WIDTH + PRODUCT_SHIFT),
+                .OUT_WIDTH(ACC_WIDTH)
+            ) u_term (
+                .x({sum, {PRODUCT_SHIFT{1'b0}} }),
+                .y(term)
+            );
+        end else begin : gen_no_shift
+            lng_resize #(
+                .IN_WIDTH (SUM_WIDTH),
+                .OUT_WIDTH(ACC_WIDTH)
+            ) u_term (
+                .x(sum),
+                .y(term)
+            );
+        end
+    endgenerate
+
+    generate
+        if (ROUNDS == 1) begin : gen_register
+            // a single accumulator needs no address
+            // verilator lint_off UNUSEDSIGNAL
+            wire unused = ^round;
+            // verilator lint_on UNUSEDSIGNAL
+            always @(posedge clk) begin
+                if (ce && valid) begin
+                    y <= (first ? bias : y) + term;
+                end
+            end
+        end else begin : gen_memory
+            reg [ACC_WIDTH-1:0] acc_mem [0:ROUNDS-1];
+            wire [ACC_WIDTH-1:0] total = (first ? bias : acc_mem[round]) + term;
+            always @(posedge clk) begin
+                if (ce && valid) begin
+                    acc_mem[round] <= total;
+                    y <= total;
+                end
+            end
+        end
+    endgenerate
+endmodule
+`default_nettype wire

@@ -1,0 +1,72 @@
+// lng_reduce_tree: y = x[0] op x[1] op ... op x[OPERANDS-1], a register after every level.
+// op: 0 sum modulo 2^WIDTH, 1 signed maximum, 2 unsigned maximum.
+// Latency clog2(OPERANDS) cycles of ce (none for one operand), throughput 1 per cycle.
+// No reset: the caller tracks which results count.
+`default_nettype none
+module lng_reduce_tree #(
+    parameter integer OPERANDS  = 4,  // >= 1
+    parameter integer WIDTH     = 8,  // bits per operand and of the result, >= 1
+    parameter integer OPERATION = 0   // 0 add, 1 signed max, 2 unsigned max
+) (
+    input  wire                      clk,
+    input  wire                      ce,
+    input  wire [OPERANDS*WIDTH-1:0] x,  // operand 0 in the low bits
+    output wire [WIDTH-1:0]          y
+);
+    localparam integer HALF = (OPERANDS + 1) / 2;  // operands left after one level
+
+    generate
+        if (OPERANDS == 1) begin : gen_leaf
+            // a single operand passes through without a register
+            // verilator lint_off UNUSEDSIGNAL
+            wire unused = clk & ce;
+            // verilator lint_on UNUSEDSIGNAL
+            assign y = x;
+        end else begin : gen_level
+            reg [HALF*WIDTH-1:0] level_q;
+            genvar i;
+            for (i = 0; i < HALF; i = i + 1) begin : gen_node
+                if (2 * i + 1 < OPERANDS) begin : gen_pair
+                    wire [WIDTH-1:0] a = x[(2*i)*WIDTH +: WIDTH];
+                    wire [WIDTH-1:0] b = x[(2*i+1)*WIDTH +: WIDTH];
+                    if (OPERATION == 0) begin : gen_add
+                        always @(posedge clk) begin
+                            if (ce) begin
+                                level_q[i*WIDTH +: WIDTH] <= a + b;
+                            end
+                        end
+                    end else if (OPERATION == 1) begin : gen_signed_max
+                        always @(posedge clk) begin
+                            if (ce) begin
+                                level_q[i*WIDTH +: WIDTH] <= ($signed(a) > $signed(b)) ? a : b;
+                            end
+                        end
+                    end else begin : gen_unsigned_max
+                        always @(posedge clk) begin
+                            if (ce) begin
+                                level_q[i*WIDTH +: WIDTH] <= (a > b) ? a : b;
+                            end
+                        end
+                    end
+                end else begin : gen_single
+                    always @(posedge clk) begin
+                        if (ce) begin
+                            level_q[i*WIDTH +: WIDTH] <= x[(2*i)*WIDTH +: WIDTH];
+                        end
+                    end
+                end
+            end
+            lng_reduce_tree #(
+                .OPERANDS (HALF),
+                .WIDTH    (WIDTH),
+                .OPERATION(OPERATION)
+            ) u_next_level (
+                .clk(clk),
+                .ce (ce),
+                .x  (level_q),
+                .y  (y)
+            );
+        end
+    endgenerate
+endmodule
+`default_nettype wire

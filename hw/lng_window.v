@@ -1,0 +1,364 @@
+// lng_window: line buffer and sliding window. Pixels in row-major order in, windows out.
+// ROWS row memories hold the rows a window needs, as a ring. Each step reads one column of them
+// (registered) and shifts it into the ROWS x COLUMNS window registers. Padding is masked at the
+// window's edge, never streamed. The next row's columns push the right edge of a row out; when
+// they are not there yet, dummy columns do, so an isolated frame flushes itself.
+// Throughput: one column per cycle; latency from the pixel that completes a window to the window:
+// 3 cycles. s_axis_tready does not depend on s_axis_tvalid. Reset: control bits only.
+`default_nettype none
+module lng_window #(
+    parameter integer DATA_WIDTH  = 8,   // bits per pixel (all channels), >= 1
+    parameter integer HEIGHT      = 28,  // image rows, >= 1
+    parameter integer WIDTH       = 28,  // image columns, >= 1
+    parameter integer ROWS        = 5,   // window rows, >= 1
+    parameter integer COLUMNS     = 5,   // window columns, >= 1
+    parameter integer STRIDE_Y    = 1,   // >= 1
+    parameter integer STRIDE_X    = 1,   // >= 1
+    parameter integer PAD_TOP     = 2,   // 0..ROWS-1
+    parameter integer PAD_LEFT    = 2,   // 0..COLUMNS-1
+    parameter integer OUT_HEIGHT  = 28,  // window positions, rows
+    parameter integer OUT_WIDTH   = 28,  // window positions, columns
+    parameter [DATA_WIDTH-1:0] PAD_VALUE = {DATA_WIDTH{1'b0}}  // what padding reads as
+) (
+    input  wire                               clk,
+    input  wire                               rst,
+    // input stream: pixels
+    input  wire [DATA_WIDTH-1:0]              s_axis_tdata,
+    input  wire                               s_axis_tvalid,
+    output wire                               s_axis_tready,
+    // output stream: windows, row-major, the first pixel in the low bits; tuser: which columns
+    // (high) and rows (low) of the window lie inside the image
+    output wire [ROWS*COLUMNS*DATA_WIDTH-1:0] m_axis_tdata,
+    output wire [COLUMNS+ROWS-1:0]            m_axis_tuser,
+    output wire                               m_axis_tvalid,
+    input  wire                               m_axis_tready
+);
+    // columns of the right padding that are really used
+    localparam integer OVER_X  = (OUT_WIDTH - 1) * STRIDE_X - PAD_LEFT + COLUMNS - WIDTH;
+    localparam integer LAG     = (OVER_X > 0) ? OVER_X : 0;
+    localparam integer FIRST_X = COLUMNS - 1 - PAD_LEFT - LAG;  // column that completes window 0
+    localparam integer LAST_X  = FIRST_X + (OUT_WIDTH - 1) * STRIDE_X;
+
+    // pixel counts are relative to the frame that is being read; signed, one bit to spare
+    localparam integer COUNT_WIDTH = $clog2((HEIGHT + 2 * ROWS + STRIDE_Y) * WIDTH + 1) + 2;
+    localparam integer BANK_WIDTH  = (ROWS > 1) ? $clog2(ROWS) : 1;
+    localparam integer X_WIDTH     = (WIDTH > 1) ? $clog2(WIDTH) : 1;
+    localparam integer Y_WIDTH     = (OUT_HEIGHT > 1) ? $clog2(OUT_HEIGHT) : 1;
+
+    localparam integer FIRST_NEED = (ROWS - 1 - PAD_TOP < HEIGHT - 1) ? (ROWS - 1 - PAD_TOP) * WIDTH
+                                                                      : (HEIGHT - 1) * WIDTH;
+    localparam integer LAST_NEED  = (HEIGHT - 1) * WIDTH;
+    localparam integer FRAME      = HEIGHT * WIDTH;
+
+    localparam [31:0] FIRST_NEED_32  = FIRST_NEED;
+    localparam [31:0] LAST_NEED_32   = LAST_NEED;
+    localparam [31:0] FIRST_LIMIT_32 = (ROWS - PAD_TOP) * WIDTH;
+    localparam [31:0] ROW_STEP_32    = STRIDE_Y * WIDTH;
+    localparam [31:0] FRAME_32       = FRAME;
+    localparam [31:0] LAST_COLUMN_32 = WIDTH - 1;
+    localparam [31:0] LAST_Y_32      = OUT_HEIGHT - 1;
+    localparam [COUNT_WIDTH-1:0] NEED_START  = FIRST_NEED_32[COUNT_WIDTH-1:0];
+    localparam [COUNT_WIDTH-1:0] NEED_END    = LAST_NEED_32[COUNT_WIDTH-1:0];
+    localparam [COUNT_WIDTH-1:0] LIMIT_START = FIRST_LIMIT_32[COUNT_WIDTH-1:0];
+    localparam [COUNT_WIDTH-1:0] ROW_STEP    = ROW_STEP_32[COUNT_WIDTH-1:0];
+    localparam [COUNT_WIDTH-1:0] FRAME_SIZE  = FRAME_32[COUNT_WIDTH-1:0];
+    localparam [X_WIDTH-1:0]     LAST_COLUMN = LAST_COLUMN_32[X_WIDTH-1:0];
+    localparam [Y_WIDTH-1:0]     LAST_Y      = LAST_Y_32[Y_WIDTH-1:0];
+
+    // ---- writer ----
+    reg [X_WIDTH-1:0]    write_x_q;
+    reg [BANK_WIDTH-1:0] write_bank_q;
+    wire write = s_axis_tvalid && s_axis_tready;
+    wire [BANK_WIDTH-1:0] write_bank_next;
+
+    always @(posedge clk) begin
+        if (rst) begin
+            write_x_q    <= {X_WIDTH{1'b0}};
+            write_bank_q <= {BANK_WIDTH{1'b0}};
+        end else if (write) begin
+            write_x_q <= (write_x_q == LAST_COLUMN) ? {X_WIDTH{1'b0}} : write_x_q + 1'b1;
+            if (write_x_q == LAST_COLUMN) begin
+                write_bank_q <= write_bank_next;
+            end
+        end
+    end
+
+    // ---- reader: which column of which output row ----
+    reg [X_WIDTH-1:0]             read_x_q;
+    reg [Y_WIDTH-1:0]             read_y_q;
+    reg [COUNT_WIDTH-1:0]         need_q;       // pixels before the newest one column 0 needs
+    reg [COUNT_WIDTH-1:0]         limit_q;      // pixels that may be written while reading column 0
+    reg signed [COUNT_WIDTH-1:0]  available_q;  // pixels written since this frame's first
+    reg [BANK_WIDTH-1:0]          bank_q;       // memory of the window's first row
+    reg [BANK_WIDTH-1:0]          frame_bank_q; // the same for the frame's first window
+
+    wire signed [COUNT_WIDTH-1:0] x_count = { {(COUNT_WIDTH - X_WIDTH){1'b0}}, read_x_q};
+    wire signed [COUNT_WIDTH-1:0] needed  = $signed(need_q) + x_count;
+    wire signed [COUNT_WIDTH-1:0] limit   = $signed(limit_q) + x_count;
+    wire present  = available_q > needed;
+    wire row_end  = read_x_q == LAST_COLUMN;
+    wire last_row = read_y_q == LAST_Y;
+    wire step;
+    wire read   = step && present;
+    wire retire = read && row_end && last_row;
+
+    wire [BANK_WIDTH-1:0]  bank_next;
+    wire [BANK_WIDTH-1:0]  frame_bank_next;
+    wire [COUNT_WIDTH-1:0] need_step = need_q + ROW_STEP;
+
+    assign s_axis_tready = available_q < limit;
+
+    always @(posedge clk) begin
+        if (rst) begin
+            read_x_q <= {X_WIDTH{1'b0}};
+            read_y_q <= {Y_WIDTH{1'b0}};
+            need_q   <= NEED_START;
+            limit_q  <= LIMIT_START;
+        end else if (read) begin
+            read_x_q <= row_end ? {X_WIDTH{1'b0}} : read_x_q + 1'b1;
+            if (row_end) begin
+                read_y_q <= last_row ? {Y_WIDTH{1'b0}} : read_y_q + 1'b1;
+                need_q   <= last_row ? NEED_START : (need_step > NEED_END) ? NEED_END : need_step;
+                limit_q  <= last_row ? LIMIT_START : limit_q + ROW_STEP;
+            end
+        end
+    end
+
+    wire signed [COUNT_WIDTH-1:0] written = { {(COUNT_WIDTH - 1){1'b0}}, write};
+    always @(posedge clk) begin
+        if (rst) begin
+            available_q <= {COUNT_WIDTH{1'b0}};
+        end else begin
+            available_q <= available_q + written
+                           - (retire ? $signed(FRAME_SIZE) : $signed({COUNT_WIDTH{1'b0}}));
+        end
+    end
+
+    lng_add_modulo #(
+        .WIDTH  (BANK_WIDTH),
+        .ADDEND (1 % ROWS),
+        .MODULUS(ROWS)
+    ) u_write_bank_next (
+        .x(write_bank_q),
+        .y(write_bank_next)
+    );
+    lng_add_modulo #(
+        .WIDTH  (BANK_WIDTH),
+        .ADDEND (STRIDE_Y % ROWS),
+        .MODULUS(ROWS)
+    ) u_bank_next (
+        .x(bank_q),
+        .y(bank_next)
+    );
+    lng_add_modulo #(
+        .WIDTH  (BANK_WIDTH),
+        .ADDEND (HEIGHT % ROWS),
+        .MODULUS(ROWS)
+    ) u_frame_bank_next (
+        .x(frame_bank_q),
+        .y(frame_bank_next)
+    );
+
+    localparam [31:0] FIRST_BANK_32 = (ROWS - PAD_TOP) % ROWS;
+    localparam [BANK_WIDTH-1:0] FIRST_BANK = FIRST_BANK_32[BANK_WIDTH-1:0];
+    always @(posedge clk) begin
+        if (rst) begin
+            bank_q       <= FIRST_BANK;
+            frame_bank_q <= FIRST_BANK;
+        end else if (read && row_end) begin
+            bank_q <= last_row ? frame_bank_next : bank_next;
+            if (last_row) begin
+                frame_bank_q <= frame_bank_next;
+            end
+        end
+    end
+
+    // ---- row memories, one column read per step ----
+    reg [BANK_WIDTH-1:0]       column_bank_q;
+    wire [ROWS*DATA_WIDTH-1:0] memory_column;
+    wire [ROWS*DATA_WIDTH-1:0] column;
+
+    always @(posedge clk) begin
+        if (step) begin
+            column_bank_q <= bank_q;
+        end
+    end
+
+    genvar r;
+    genvar c;
+    generate
+        for (r = 0; r < ROWS; r = r + 1) begin : gen_bank
+            localparam [31:0] BANK_32 = r;
+            wire here = write_bank_q == BANK_32[BANK_WIDTH-1:0];
+            reg [DATA_WIDTH-1:0] row_mem [0:WIDTH-1];
+            reg [DATA_WIDTH-1:0] row_q;
+            assign memory_column[r*DATA_WIDTH +: DATA_WIDTH] = row_q;
+            always @(posedge clk) begin
+                if (write && here) begin
+                    row_mem[write_x_q] <= s_axis_tdata;
+                end
+            end
+            always @(posedge clk) begin
+                if (step) begin
+                    row_q <= row_mem[read_x_q];
+                end
+            end
+        end
+        if (ROWS == 1) begin : gen_single_row
+            // one memory: nothing to rotate
+            // verilator lint_off UNUSEDSIGNAL
+            wire unused = ^{column_bank_q, write_bank_next};
+            // verilator lint_on UNUSEDSIGNAL
+            assign column = memory_column;
+        end else begin : gen_rotate
+            // doubled, so that window row r is memory (bank + r) mod ROWS
+            wire [2*ROWS*DATA_WIDTH-1:0] twice = {memory_column, memory_column};
+            assign column = twice[column_bank_q*DATA_WIDTH +: ROWS*DATA_WIDTH];
+        end
+    endgenerate
+
+    // ---- tags: the memory output holds a column; real_q[k] belongs to window column k steps old
+    reg  column_valid_q;
+    reg  column_real_q;
+    reg  window_valid_q;
+    wire shift = step && column_valid_q;
+    wire pending;  // a window still waits for columns behind the row's end
+    wire arrives;  // a real column reaches the place where windows complete
+
+    generate
+        if (LAG == 0) begin : gen_no_lag
+            assign pending = 1'b0;
+            assign arrives = column_real_q;
+        end else begin : gen_lag
+            reg  [LAG-1:0] real_q;
+            wire [LAG-1:0] real_next;
+            if (LAG == 1) begin : gen_lag_one
+                assign real_next = column_real_q;
+            end else begin : gen_lag_more
+                assign real_next = {real_q[LAG-2:0], column_real_q};
+            end
+            assign pending = (column_valid_q && column_real_q) || (|real_q);
+            assign arrives = real_q[LAG-1];
+            always @(posedge clk) begin
+                if (rst) begin
+                    real_q <= {LAG{1'b0}};
+                end else if (shift) begin
+                    real_q <= real_next;
+                end
+            end
+        end
+    endgenerate
+
+    // a dummy column is pushed only between rows, and only if a window waits for it
+    wire dummy = !present && read_x_q == {X_WIDTH{1'b0}} && pending;
+
+    assign step = !window_valid_q || m_axis_tready;
+
+    // ---- position of the column at that place ----
+    localparam integer PHASE_WIDTH = (STRIDE_X > 1) ? $clog2(STRIDE_X) : 1;
+    localparam [31:0] LAST_PHASE_32 = STRIDE_X - 1;
+    localparam [PHASE_WIDTH-1:0] LAST_PHASE = LAST_PHASE_32[PHASE_WIDTH-1:0];
+
+    reg  [X_WIDTH-1:0]     at_x_q;
+    reg  [Y_WIDTH-1:0]     at_y_q;
+    reg  [PHASE_WIDTH-1:0] phase_q;
+    wire at_row_end = at_x_q == LAST_COLUMN;
+    wire in_range;
+    wire completes = shift && arrives && in_range && phase_q == {PHASE_WIDTH{1'b0}};
+
+    lng_between #(
+        .WIDTH(X_WIDTH),
+        .LOW  (FIRST_X),
+        .HIGH (LAST_X),
+        .MAX  (WIDTH - 1)
+    ) u_in_range (
+        .x(at_x_q),
+        .y(in_range)
+    );
+
+    always @(posedge clk) begin
+        if (rst) begin
+            column_valid_q <= 1'b0;
+            column_real_q  <= 1'b0;
+            window_valid_q <= 1'b0;
+            at_x_q         <= {X_WIDTH{1'b0}};
+            at_y_q         <= {Y_WIDTH{1'b0}};
+            phase_q        <= {PHASE_WIDTH{1'b0}};
+        end else if (step) begin
+            column_valid_q <= present || dummy;
+            column_real_q  <= present;
+            window_valid_q <= completes;
+            if (shift && arrives) begin
+                at_x_q <= at_row_end ? {X_WIDTH{1'b0}} : at_x_q + 1'b1;
+                if (at_row_end) begin
+                    at_y_q <= (at_y_q == LAST_Y) ? {Y_WIDTH{1'b0}} : at_y_q + 1'b1;
+                end
+                // the stride's phase counts from the first window of the row
+                phase_q <= (at_row_end || !in_range || phase_q == LAST_PHASE)
+                               ? {PHASE_WIDTH{1'b0}} : phase_q + 1'b1;
+            end
+        end
+    end
+
+    // ---- window registers and masks ----
+    reg [X_WIDTH-1:0] window_x_q;  // position of the column that completed the window
+    reg [Y_WIDTH-1:0] window_y_q;
+    always @(posedge clk) begin
+        if (step) begin
+            window_x_q <= at_x_q;
+            window_y_q <= at_y_q;
+        end
+    end
+
+    assign m_axis_tvalid = window_valid_q;
+
+    generate
+        for (r = 0; r < ROWS; r = r + 1) begin : gen_row_mask
+            // 0 <= y * STRIDE_Y + r - PAD_TOP < HEIGHT
+            lng_between #(
+                .WIDTH(Y_WIDTH),
+                .LOW  ((PAD_TOP > r) ? (PAD_TOP - r + STRIDE_Y - 1) / STRIDE_Y : 0),
+                .HIGH ((HEIGHT - 1 + PAD_TOP < r) ? -1 : (HEIGHT - 1 + PAD_TOP - r) / STRIDE_Y),
+                .MAX  (OUT_HEIGHT - 1)
+            ) u_row_mask (
+                .x(window_y_q),
+                .y(m_axis_tuser[r])
+            );
+        end
+        for (c = 0; c < COLUMNS; c = c + 1) begin : gen_column_mask
+            // 0 <= x + LAG - (COLUMNS - 1) + c < WIDTH
+            lng_between #(
+                .WIDTH(X_WIDTH),
+                .LOW  (COLUMNS - 1 - LAG - c),
+                .HIGH (WIDTH - 1 + COLUMNS - 1 - LAG - c),
+                .MAX  (WIDTH - 1)
+            ) u_column_mask (
+                .x(window_x_q),
+                .y(m_axis_tuser[ROWS+c])
+            );
+        end
+        for (r = 0; r < ROWS; r = r + 1) begin : gen_row
+            reg [COLUMNS*DATA_WIDTH-1:0] pixels_q;  // the newest in the high bits
+            if (COLUMNS == 1) begin : gen_single
+                always @(posedge clk) begin
+                    if (shift) begin
+                        pixels_q <= column[r*DATA_WIDTH +: DATA_WIDTH];
+                    end
+                end
+            end else begin : gen_shift
+                always @(posedge clk) begin
+                    if (shift) begin
+                        pixels_q <= {column[r*DATA_WIDTH +: DATA_WIDTH],
+                                     pixels_q[COLUMNS*DATA_WIDTH-1:DATA_WIDTH]};
+                    end
+                end
+            end
+            for (c = 0; c < COLUMNS; c = c + 1) begin : gen_column
+                assign m_axis_tdata[(r*COLUMNS+c)*DATA_WIDTH +: DATA_WIDTH] =
+                    (m_axis_tuser[r] && m_axis_tuser[ROWS+c])
+                        ? pixels_q[c*DATA_WIDTH +: DATA_WIDTH] : PAD_VALUE;
+            end
+        end
+    endgenerate
+endmodule
+`default_nettype wire
