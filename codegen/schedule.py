@@ -1,8 +1,8 @@
 """Chooses how each layer is folded: PE output channels times SIMD inputs per cycle.
 
 Input: a typed graph, a budget of multipliers and, if wanted, a goal in cycles per frame. Output: a
-``Schedule``. A folded layer takes ceil(inputs / SIMD) * ceil(outputs / PE) cycles per vector; the
-fold factors need not divide the layer's sizes.
+``Schedule``. A folded layer takes (words of SIMD inputs) * ceil(outputs / PE) cycles per vector;
+the fold factors need not divide the layer's sizes.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .errors import UserError
-from .ir import Conv2D, Graph, Tensor, WeightedOp
+from .ir import Conv2D, Graph, WeightedOp, WindowOp
+from .layout import StreamLayout, folded_layout, input_layout, pixel_layout
 
-DEFAULT_MULTIPLIERS = 190  # of the XC7Z020's 220 DSP48E1: about 15 % stay free
+DEFAULT_MULTIPLIERS = 186  # of the XC7Z020's 220 DSP48E1: 15 % stay free
 
 
 @dataclass(frozen=True)
@@ -32,43 +33,52 @@ class Fold:
 
 @dataclass(frozen=True)
 class Layer:
-    """A weighted layer as a matrix-vector product: ``vectors`` times (outputs × inputs)."""
+    """A weighted layer as ``vectors`` matrix-vector products per frame.
 
-    inputs: int
+    A vector arrives as ``words`` words of ``lanes`` inputs, dead lanes included; a convolution's
+    window arrives whole, as one word.
+    """
+
     outputs: int
     vectors: int
-    lanes: int  # elements arriving together that must not be split further than into equal words
+    lanes: int
+    words: int
 
     @classmethod
-    def of(cls, op: WeightedOp, x: Tensor) -> Layer:
-        """Geometry of ``op``: a convolution multiplies one vector per window position."""
+    def of(cls, op: WeightedOp, source: StreamLayout) -> Layer:
+        """Geometry of ``op`` reading a stream laid out as ``source``."""
         outputs = op.weights.shape[-1]
-        inputs = math.prod(op.weights.shape[:-1])
         if isinstance(op, Conv2D):
-            return cls(inputs, outputs, op.out.shape[0] * op.out.shape[1], inputs)
-        return cls(inputs, outputs, 1, x.image_shape[2])
+            inputs = math.prod(op.weights.shape[:-1])
+            return cls(outputs, op.out.shape[0] * op.out.shape[1], inputs, 1)
+        return cls(outputs, 1, source.lanes, source.words)
+
+    def effective_simd(self, simd: int) -> int:
+        """The lanes of a word that ``simd`` really uses: whole stream words once it spans one."""
+        if simd <= self.lanes:
+            return simd
+        return min(simd // self.lanes, self.words) * self.lanes
 
     def chunks(self, simd: int) -> int:
         """Words of ``simd`` inputs that make one vector."""
-        if self.lanes == self.inputs or simd <= self.lanes:
-            return -(-self.lanes // simd) * (self.inputs // self.lanes)
-        return -(-(self.inputs // self.lanes) // (simd // self.lanes))
+        if simd <= self.lanes:
+            return -(-self.lanes // simd) * self.words
+        return -(-self.words // (simd // self.lanes))
+
+    def rounds(self, pe: int) -> int:
+        """Groups of ``pe`` outputs."""
+        return -(-self.outputs // pe)
 
     def cycles(self, fold: Fold) -> int:
         """Cycles per frame."""
-        return self.chunks(fold.simd) * -(-self.outputs // fold.pe) * self.vectors
+        return self.chunks(fold.simd) * self.rounds(fold.pe) * self.vectors
 
     def folds(self) -> Iterator[Fold]:
         """All folds worth trying: no smaller one takes the same number of cycles."""
-        for simd in self.simd_choices():
+        whole = [self.lanes * words for words in _useful(self.words) if words > 1]
+        for simd in _useful(self.lanes) + whole:
             for pe in _useful(self.outputs):
                 yield Fold(pe, simd)
-
-    def simd_choices(self) -> list[int]:
-        """Legal SIMD values: parts of the arriving word, or whole multiples of it."""
-        parts = _useful(self.lanes)
-        words = self.inputs // self.lanes
-        return parts + [self.lanes * k for k in _useful(words) if k > 1]
 
 
 def _useful(total: int) -> list[int]:
@@ -89,6 +99,48 @@ class Schedule:
         return sum(fold.multipliers for fold in self.folds.values())
 
 
+def layouts(graph: Graph, folds: Mapping[str, Fold]) -> Iterator[tuple[StreamLayout, StreamLayout]]:
+    """Per operator, in graph order: the stream it reads and the stream it writes.
+
+    Lazy: an operator's fold is looked up only when its output layout is asked for.
+    """
+    source = input_layout(graph.input)
+    for op in graph.ops:
+        if isinstance(op, WeightedOp):
+            result = folded_layout(op.out, folds[op.name].pe)
+        elif isinstance(op, WindowOp):
+            result = pixel_layout(op.out)
+        else:
+            result = source
+        yield source, result
+        source = result
+
+
+def choose_folds(graph: Graph, cycles: int) -> dict[str, Fold]:
+    """Per layer the cheapest fold within ``cycles``; ties go to fewer cycles, then wider PE.
+
+    ``UserError`` naming the layer that can't reach it.
+    """
+    folds: dict[str, Fold] = {}
+    source = input_layout(graph.input)
+    for op in graph.ops:
+        if isinstance(op, WeightedOp):
+            layer = Layer.of(op, source)
+            legal = [fold for fold in layer.folds() if layer.cycles(fold) <= cycles]
+            if not legal:
+                raise UserError(
+                    f"layer {op.name}: a folded layer needs at least {layer.vectors} cycles per "
+                    f"frame, the goal is {cycles}"
+                )
+            folds[op.name] = min(
+                legal, key=lambda fold: (fold.multipliers, layer.cycles(fold), -fold.pe)
+            )
+            source = folded_layout(op.out, folds[op.name].pe)
+        elif isinstance(op, WindowOp):
+            source = pixel_layout(op.out)
+    return folds
+
+
 def schedule(
     graph: Graph, target_cycles: int | None = None, multipliers: int = DEFAULT_MULTIPLIERS
 ) -> Schedule:
@@ -98,60 +150,57 @@ def schedule(
     ``multipliers`` allow. ``UserError`` if the goal is below what the input port or full
     parallelism allow, or needs more multipliers than there are.
     """
-    layers = {
-        op.name: Layer.of(op, graph.source(op)) for op in graph.ops if isinstance(op, WeightedOp)
-    }
-    floor = input_cycles(graph)
-    if target_cycles is not None:
-        if target_cycles < floor:
-            raise UserError(
-                f"--target-cycles {target_cycles}: one frame has {floor} input words, one a "
-                f"cycle; the smallest possible value is {floor}"
-            )
-        folds = _folds_for(layers, target_cycles)
-        best = _fastest(layers, floor, multipliers)
-        need = sum(fold.multipliers for fold in folds.values())
-        if need > multipliers:
-            raise UserError(
-                f"--target-cycles {target_cycles}: needs {need} multipliers, {multipliers} are "
-                f"allowed; the nearest design that fits takes {best} cycles"
-            )
-    else:
-        folds = _folds_for(layers, _fastest(layers, floor, multipliers))
-    cycles = max([floor, *(layer.cycles(folds[name]) for name, layer in layers.items())])
-    return Schedule(folds, cycles)
+    floor = minimum_cycles(graph)
+    if target_cycles is None:
+        folds = choose_folds(graph, _fastest(graph, floor, multipliers))
+        return make_schedule(graph, folds)
+    if target_cycles < floor:
+        raise UserError(
+            f"--target-cycles {target_cycles}: the input and every layer's windows pass one a "
+            f"cycle; the smallest possible value is {floor}"
+        )
+    folds = choose_folds(graph, target_cycles)
+    need = sum(fold.multipliers for fold in folds.values())
+    if need > multipliers:
+        best = _fastest(graph, floor, multipliers)
+        raise UserError(
+            f"--target-cycles {target_cycles}: needs {need} multipliers, {multipliers} are "
+            f"allowed; the nearest design that fits takes {best} cycles"
+        )
+    return make_schedule(graph, folds)
 
 
-def input_cycles(graph: Graph) -> int:
-    """Input words per frame: one pixel (all channels), or one vector element, a cycle."""
-    shape = graph.input.shape
-    return shape[0] * shape[1] if len(shape) == 3 else graph.input.size
+def make_schedule(graph: Graph, folds: Mapping[str, Fold]) -> Schedule:
+    """The schedule that given ``folds`` make; ``cycles`` is the slowest stage's work."""
+    cycles = minimum_cycles(graph)
+    for op, (source, _) in zip(graph.ops, layouts(graph, folds), strict=True):
+        if isinstance(op, WeightedOp):
+            cycles = max(cycles, Layer.of(op, source).cycles(folds[op.name]))
+    return Schedule(dict(folds), cycles)
 
 
-def _folds_for(layers: Mapping[str, Layer], cycles: int) -> dict[str, Fold]:
-    """Per layer the cheapest fold within ``cycles``; ties go to fewer cycles, then wider PE."""
-    result: dict[str, Fold] = {}
-    for name, layer in layers.items():
-        legal = [fold for fold in layer.folds() if layer.cycles(fold) <= cycles]
-        if not legal:
-            fastest = layer.cycles(Fold(layer.outputs, layer.inputs))
-            raise UserError(
-                f"layer {name}: a folded layer needs at least {fastest} cycles per frame, "
-                f"the goal is {cycles}"
-            )
-        result[name] = min(legal, key=lambda fold: (fold.multipliers, layer.cycles(fold), -fold.pe))
-    return result
+def minimum_cycles(graph: Graph) -> int:
+    """What no fold can beat: words of the input port, column reads of the widest window stage."""
+    cycles = input_layout(graph.input).words
+    for op in graph.ops:
+        if isinstance(op, WindowOp):
+            rows = op.out.shape[0]
+            cycles = max(cycles, rows * graph.source(op).shape[1])
+    return cycles
 
 
-def _fastest(layers: Mapping[str, Layer], floor: int, multipliers: int) -> int:
+def _fastest(graph: Graph, floor: int, multipliers: int) -> int:
     """The fewest cycles per frame reachable with ``multipliers`` products a cycle.
 
     A network with more layers than multipliers still gets one multiplier per layer.
     """
-    low = max([floor, *(layer.vectors for layer in layers.values())])
-    high = max([low, *(layer.cycles(Fold(1, 1)) for layer in layers.values())])
+    low, high = floor, max(floor, make_schedule(graph, _serial(graph)).cycles)
     while low < high:
         middle = (low + high) // 2
-        need = sum(fold.multipliers for fold in _folds_for(layers, middle).values())
+        need = sum(fold.multipliers for fold in choose_folds(graph, middle).values())
         low, high = (low, middle) if need <= multipliers else (middle + 1, high)
     return low
+
+
+def _serial(graph: Graph) -> dict[str, Fold]:
+    return {op.name: Fold(1, 1) for op in graph.ops if isinstance(op, WeightedOp)}

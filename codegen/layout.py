@@ -1,0 +1,55 @@
+"""How a tensor travels on a stream: words of lanes, several words to a pixel.
+
+A group is a pixel (its channels) or a whole vector. Every group starts a new word; lanes of its
+last word beyond the channels are dead. Elements of a tensor are numbered row-major.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .ir import Tensor
+
+
+@dataclass(frozen=True)
+class StreamLayout:
+    """``groups`` of ``channels`` elements each, ``lanes`` of them in a word."""
+
+    lanes: int
+    channels: int
+    groups: int
+
+    @property
+    def words_per_group(self) -> int:
+        """Words that carry one group."""
+        return -(-self.channels // self.lanes)
+
+    @property
+    def words(self) -> int:
+        """Words per frame."""
+        return self.words_per_group * self.groups
+
+    def element(self, word: int, lane: int) -> int | None:
+        """The element in a lane of the frame's ``word``-th word; None for a dead lane."""
+        group, index = divmod(word, self.words_per_group)
+        channel = index * self.lanes + lane
+        return group * self.channels + channel if channel < self.channels else None
+
+
+def pixel_layout(tensor: Tensor) -> StreamLayout:
+    """Whole pixels, one a word."""
+    height, width, channels = tensor.image_shape
+    return StreamLayout(channels, channels, height * width)
+
+
+def input_layout(tensor: Tensor) -> StreamLayout:
+    """The input port: a pixel a word; elements of anything but an image come one by one."""
+    if len(tensor.shape) == 3:
+        return pixel_layout(tensor)
+    return StreamLayout(1, tensor.size, 1)
+
+
+def folded_layout(tensor: Tensor, pe: int) -> StreamLayout:
+    """What a folded engine with ``pe`` output lanes emits."""
+    height, width, channels = tensor.image_shape
+    return StreamLayout(pe, channels, height * width)
