@@ -88,3 +88,14 @@ def checkpoint(name: str) -> Path:
         known = ", ".join(checkpoint_names()) or "none"
         raise UserError(f"no trained model {name!r} in the package; there are: {known}")
     return CHECKPOINTS / f"{name}.keras"
+
+
+def model_file(path_or_name: str) -> Path:
+    """Return the file a user means: a bundled model's name, or a path.
+
+    A text with a folder or a suffix in it is a path (whether it exists is the front end's check).
+    """
+    path = Path(path_or_name)
+    if path.suffix or len(path.parts) != 1 or path.exists():
+        return path
+    return checkpoint(path_or_name)

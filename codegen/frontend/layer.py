@@ -1,0 +1,111 @@
+"""What a handler gets and gives: one Keras layer with its safe name, and IR operators.
+
+Input: a Keras layer; output: its settings and parameters as plain checked values, and ``UserError``
+with the layer's own name where something is not supported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import UserError
+from ..ir import Activation, Const, Op, Padding, Softmax, Tensor, Window
+from .keras_runtime import import_keras
+
+SUPPORTED_ACTIVATIONS = ("linear", "relu", "softmax")
+
+
+@dataclass(frozen=True)
+class KerasLayer:
+    """A layer of the chain; ``shape`` is its input's shape in Keras, batch left out."""
+
+    layer: Any
+    name: str  # safe and unique, the operator's name
+    shape: tuple[int, ...]
+    fresh: Callable[[str], str]  # a safe name nobody has yet, for a second operator
+
+    @property
+    def label(self) -> str:
+        """How messages call the layer: its name in the model and its class."""
+        return f"layer {str(self.layer.name)!r} ({type(self.layer).__name__})"
+
+    def refuse(self, problem: str) -> UserError:
+        """Return the error to raise, naming the layer."""
+        return UserError(f"{self.label}: {problem}")
+
+    def require(self, setting: str, value: object, allowed: object) -> None:
+        """Raise ``UserError`` unless a setting has the one supported value."""
+        if value != allowed:
+            raise self.refuse(f"{setting}={value!r} is not supported; supported is {allowed!r}")
+
+    def parameters(self, *names: str) -> list[npt.NDArray[np.float64]]:
+        """Return the layer's arrays in Keras' order, which must be ``names``, all finite."""
+        arrays = [np.asarray(value) for value in self.layer.get_weights()]
+        if len(arrays) != len(names):
+            raise self.refuse(f"has {len(arrays)} weight arrays; expected {', '.join(names)}")
+        result = []
+        for name, array in zip(names, arrays, strict=True):
+            values = array.astype(np.float64)
+            if not np.isfinite(values).all():
+                bad = int(np.count_nonzero(~np.isfinite(values)))
+                raise self.refuse(
+                    f"{bad} of {values.size} values of its {name} are NaN or infinite"
+                )
+            result.append(values)
+        return result
+
+    def kernel_and_bias(self) -> tuple[Const, Const]:
+        """Return kernel and bias; a layer without bias gets zeros."""
+        if self.layer.use_bias:
+            kernel, bias = self.parameters("kernel", "bias")
+        else:
+            (kernel,) = self.parameters("kernel")
+            bias = np.zeros(kernel.shape[-1])
+        return Const(kernel), Const(bias)
+
+    def window(self, size: Any) -> Window:
+        """Return the sliding window of ``size`` with the layer's strides and padding."""
+        self.require("data_format", self.layer.data_format, "channels_last")
+        height, width = (int(value) for value in size)
+        rows, columns = (int(value) for value in self.layer.strides)
+        padding = self.layer.padding
+        if padding == "same":
+            image = (self.shape[0], self.shape[1])
+            return Window.same((height, width), (rows, columns), image)
+        self.require("padding", padding, "valid")
+        return Window((height, width), (rows, columns), Padding())
+
+    def activation(self) -> str:
+        """Return ``linear``, ``relu`` or ``softmax``; anything else is refused."""
+        stored = import_keras().activations.serialize(self.layer.activation)
+        while isinstance(stored, dict):  # a class, or a function with its own settings
+            stored = stored.get("class_name") if stored.get("config") else stored.get("config")
+        if stored not in SUPPORTED_ACTIVATIONS:
+            raise self.refuse(
+                f"activation {str(stored)!r} is not supported; supported are linear, relu and, "
+                "in the last layer, softmax"
+            )
+        return str(stored)
+
+    def tensor(self, shape: tuple[int, ...], name: str | None = None) -> Tensor:
+        """Return the result tensor of an operator, called like it."""
+        return Tensor(name or self.name, shape)
+
+    def softmax(self, x: Tensor, name: str) -> Softmax:
+        """Return a softmax over a vector."""
+        if len(self.shape) != 1 and len(x.shape) != 1:
+            raise self.refuse("softmax over an image is not supported; supported is a vector")
+        return Softmax(name=name, x=x.name, out=self.tensor(x.shape, name))
+
+
+Handler = Callable[[KerasLayer, Tensor], list[Op]]
+
+
+def fused(kind: str) -> Activation:
+    """Return the activation a weighted operator carries itself."""
+    return Activation.RELU if kind == "relu" else Activation.LINEAR
