@@ -1,7 +1,8 @@
 """Writing a Keras 3 ``.keras`` archive so that the same weights give the same bytes.
 
 Input: a model; output: a file, written beside its place and then moved there. Keras' own writer
-stores the time of saving in the archive's entries and in ``metadata.json``.
+stores the time of saving in the archive's entries and in ``metadata.json``, and memory addresses as
+``shared_object_id`` in ``config.json``.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ def write_model(model: Any, out: Path) -> None:
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".write-") as folder:
             raw, fixed = Path(folder) / "raw.keras", Path(folder) / "fixed.keras"
             model.save(raw, include_optimizer=False)
-            _strip_times(raw, fixed)
+            normalize(raw, fixed)
             os.replace(fixed, out)
     except OSError as error:
         raise UserError(f"{out}: can't be written ({error.strerror or error})") from None
 
 
-def _strip_times(source: Path, target: Path) -> None:
-    """Copy an archive with entries sorted by name and without the time of saving."""
+def normalize(source: Path, target: Path) -> None:
+    """Copy an archive with sorted entries, without times, shared objects numbered from 1."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         for name in sorted(old.namelist()):
             content = old.read(name)
@@ -43,6 +44,22 @@ def _strip_times(source: Path, target: Path) -> None:
                 metadata = json.loads(content)
                 metadata["date_saved"] = "1980-01-01@00:00:00"
                 content = json.dumps(metadata).encode()
+            elif name == "config.json":
+                config = json.loads(content)
+                _number_shared_objects(config, {})
+                content = json.dumps(config).encode()
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.external_attr = 0o644 << 16
             new.writestr(entry, content)
+
+
+def _number_shared_objects(value: Any, numbers: dict[int, int]) -> None:
+    """Replace every ``shared_object_id`` by the order of its first appearance."""
+    if isinstance(value, dict):
+        if "shared_object_id" in value:
+            address = value["shared_object_id"]
+            value["shared_object_id"] = numbers.setdefault(address, len(numbers) + 1)
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            _number_shared_objects(item, numbers)
