@@ -134,7 +134,8 @@ def lint(
     log: Path | None = None,
 ) -> None:
     """Check ``files`` with ``--lint-only -Wall``; any warning raises :class:`ToolError`."""
-    command: list[str | Path] = [
+    verilator = find().bin / "verilator"
+    command: list[str | Path] = [verilator, "--lint-only", "-Wall", "--top-module", top]
         find().bin / "verilator",
         "--lint-only",
         "-Wall",
