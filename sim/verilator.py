@@ -136,12 +136,6 @@ def lint(
     """Check ``files`` with ``--lint-only -Wall``; any warning raises :class:`ToolError`."""
     verilator = find().bin / "verilator"
     command: list[str | Path] = [verilator, "--lint-only", "-Wall", "--top-module", top]
-        find().bin / "verilator",
-        "--lint-only",
-        "-Wall",
-        "--top-module",
-        top,
-    ]
     words = _design_args(files, include, parameters or {})
     run_tool([*command, *extra_args, *words], env=environment(), log=log)
 
