@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,9 @@ def write_model(model: Any, out: Path) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".write-") as folder:
             raw, fixed = Path(folder) / "raw.keras", Path(folder) / "fixed.keras"
-            model.save(raw, include_optimizer=False)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # Keras 3.15 on numpy 2
+                model.save(raw, include_optimizer=False)
             normalize(raw, fixed)
             os.replace(fixed, out)
     except OSError as error:
