@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .errors import UserError
-from .ir import Conv2D, Graph, WeightedOp, WindowOp
+from .ir import Conv2D, Graph, Op, WeightedOp, WindowOp
 from .layout import StreamLayout, folded_layout, input_layout, pixel_layout
 
 DEFAULT_MULTIPLIERS = 186  # of the XC7Z020's 220 DSP48E1: 15 % stay free
@@ -99,20 +99,22 @@ class Schedule:
         return sum(fold.multipliers for fold in self.folds.values())
 
 
-def layouts(graph: Graph, folds: Mapping[str, Fold]) -> Iterator[tuple[StreamLayout, StreamLayout]]:
-    """Per operator, in graph order: the stream it reads and the stream it writes.
+def output_layout(op: Op, source: StreamLayout, fold: Fold | None) -> StreamLayout:
+    """The stream ``op`` writes when it reads ``source``; ``fold`` of a weighted operator."""
+    if isinstance(op, WeightedOp):
+        assert fold is not None
+        return folded_layout(op.out, fold.pe)
+    return pixel_layout(op.out) if isinstance(op, WindowOp) else source
 
-    Lazy: an operator's fold is looked up only when its output layout is asked for.
-    """
+
+def layouts(
+    graph: Graph, folds: Mapping[str, Fold]
+) -> Iterator[tuple[Op, StreamLayout, StreamLayout]]:
+    """Every operator with the stream it reads and the stream it writes."""
     source = input_layout(graph.input)
     for op in graph.ops:
-        if isinstance(op, WeightedOp):
-            result = folded_layout(op.out, folds[op.name].pe)
-        elif isinstance(op, WindowOp):
-            result = pixel_layout(op.out)
-        else:
-            result = source
-        yield source, result
+        result = output_layout(op, source, folds.get(op.name))
+        yield op, source, result
         source = result
 
 
@@ -135,9 +137,7 @@ def choose_folds(graph: Graph, cycles: int) -> dict[str, Fold]:
             folds[op.name] = min(
                 legal, key=lambda fold: (fold.multipliers, layer.cycles(fold), -fold.pe)
             )
-            source = folded_layout(op.out, folds[op.name].pe)
-        elif isinstance(op, WindowOp):
-            source = pixel_layout(op.out)
+        source = output_layout(op, source, folds.get(op.name))
     return folds
 
 
@@ -173,7 +173,7 @@ def schedule(
 def make_schedule(graph: Graph, folds: Mapping[str, Fold]) -> Schedule:
     """The schedule that given ``folds`` make; ``cycles`` is the slowest stage's work."""
     cycles = minimum_cycles(graph)
-    for op, (source, _) in zip(graph.ops, layouts(graph, folds), strict=True):
+    for op, source, _ in layouts(graph, folds):
         if isinstance(op, WeightedOp):
             cycles = max(cycles, Layer.of(op, source).cycles(folds[op.name]))
     return Schedule(dict(folds), cycles)

@@ -32,9 +32,10 @@ from ..codegen.ir import (
     WeightedOp,
     Window,
 )
+from ..codegen.layout import input_layout
 from ..codegen.pipeline import to_float_graph, to_typed_graph
 from ..codegen.precision import LayerPrecision, Precision
-from ..codegen.schedule import Fold, Layer
+from ..codegen.schedule import Fold, Layer, output_layout
 from ..sim.float_model import FloatModel
 from ..sim.golden import GoldenModel
 
@@ -227,13 +228,15 @@ def _format(
 def _folds(rng: np.random.Generator, graph: Graph) -> dict[str, Fold]:
     """A random legal fold per weighted layer; fully sequential and widest more often."""
     result: dict[str, Fold] = {}
+    source = input_layout(graph.input)
     for op in graph.ops:
         if isinstance(op, WeightedOp):
-            legal = list(Layer.of(op, graph.source(op)).folds())
+            legal = list(Layer.of(op, source).folds())
             small = [fold for fold in legal if fold.multipliers <= MAX_MULTIPLIERS]
             pick = rng.random()
             index = 0 if pick < 0.15 else int(rng.integers(len(small)))
             if 0.15 <= pick < 0.25:
                 index = max(range(len(small)), key=lambda i: small[i].multipliers)
             result[op.name] = small[index]
+        source = output_layout(op, source, result.get(op.name))
     return result

@@ -1,0 +1,305 @@
+"""Cycle model: what every handshake of the RTL does, without the data.
+
+Input: a ``Design``. Output: ``Timing`` - initiation interval, latency and peak FIFO fill when the
+source always has data and the sink always takes it. Each class mirrors the control registers of
+one ``hw/`` module, so the figures equal simulation exactly; the tests hold it to that.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import pairwise
+
+from .design import FLAG_DEPTH, PORT_DEPTH, Design, Stage
+from .ir import Conv2D, Dense, Tensor, Window, WindowOp
+from .layout import StreamLayout
+
+MAX_FRAMES = 40
+
+
+class CycleModelError(Exception):
+    """The model found no steady state: a deadlock, or a period longer than it looks."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Cycles when nothing stalls.
+
+    ``interval``: from a frame's last result to the next frame's (initiation interval).
+    ``latency``: from the first accepted input word of an isolated frame to its last result.
+    ``peaks``: most words each stage's FIFO held, back-to-back frames.
+    """
+
+    interval: int
+    latency: int
+    peaks: tuple[int, ...]
+
+
+class _Fifo:
+    """lng_fifo: decisions see the fill level at the start of the cycle."""
+
+    def __init__(self, depth: int) -> None:
+        self.depth = depth
+        self.count = 0
+        self.delta = 0
+        self.peak = 0
+
+    @property
+    def room(self) -> bool:
+        return self.count < self.depth
+
+    @property
+    def filled(self) -> bool:
+        return self.count > 0
+
+    def commit(self) -> bool:
+        changed = self.delta != 0
+        self.count += self.delta
+        self.delta = 0
+        self.peak = max(self.peak, self.count)
+        return changed
+
+
+class _Pack:
+    """lng_pack: words of a group collected, the last one passing through."""
+
+    def __init__(self, per_word: int, total: int) -> None:
+        self.per_word, self.total = per_word, total
+        self.count = self.seen = 0
+
+    @property
+    def final(self) -> bool:
+        return self.count == self.per_word - 1 or self.seen == self.total - 1
+
+    def move(self) -> None:
+        self.count = 0 if self.final else self.count + 1
+        self.seen = 0 if self.seen == self.total - 1 else self.seen + 1
+
+
+class _Window:
+    """lng_window: writer, reader, dummy columns, position of the completing column."""
+
+    def __init__(self, window: Window, x: Tensor, out: Tensor) -> None:
+        self.height, self.width, _ = x.image_shape
+        self.rows, self.columns = window.size
+        self.stride_y, self.stride_x = window.stride
+        self.out_height, self.out_width = out.shape[0], out.shape[1]
+        pad = window.padding
+        over = (self.out_width - 1) * self.stride_x - pad.left + self.columns - self.width
+        self.lag = max(over, 0)
+        self.first_x = self.columns - 1 - pad.left - self.lag
+        self.last_x = self.first_x + (self.out_width - 1) * self.stride_x
+        self.first_need = min(self.rows - 1 - pad.top, self.height - 1) * self.width
+        self.first_limit = (self.rows - pad.top) * self.width
+        self.available = self.x = self.y = self.at_x = 0
+        self.need, self.limit = self.first_need, self.first_limit
+        self.column_valid = self.column_real = self.valid = False
+        self.real = [False] * self.lag  # real[0] is the newest
+
+    @property
+    def ready(self) -> bool:
+        return self.available < self.limit + self.x
+
+    def tick(self, write: bool, accept: bool) -> None:
+        step = not self.valid or accept
+        present = self.available > self.need + self.x
+        pending = (self.column_valid and self.column_real and self.lag > 0) or any(self.real)
+        if step:
+            completes = False
+            if self.column_valid:
+                if self.lag:
+                    arrives = self.real.pop()
+                    self.real.insert(0, self.column_real)
+                else:
+                    arrives = self.column_real
+                if arrives:
+                    offset = self.at_x - self.first_x
+                    completes = (
+                        offset >= 0 and self.at_x <= self.last_x and offset % self.stride_x == 0
+                    )
+                    self.at_x = (self.at_x + 1) % self.width
+            self.valid = completes
+            self.column_real = present
+            self.column_valid = present or (self.x == 0 and pending)
+            if present:
+                self._read()
+        self.available += write
+
+    def _read(self) -> None:
+        self.x += 1
+        if self.x < self.width:
+            return
+        self.x = 0
+        self.y += 1
+        if self.y < self.out_height:
+            self.need = min(self.need + self.stride_y * self.width, (self.height - 1) * self.width)
+            self.limit += self.stride_y * self.width
+            return
+        self.y = 0
+        self.need, self.limit = self.first_need, self.first_limit
+        self.available -= self.height * self.width
+
+
+class _Stage:
+    """A stage between two FIFOs."""
+
+    def __init__(self, stage: Stage, before: _Fifo, after: _Fifo) -> None:
+        self.before, self.after = before, after
+        self.chunks, self.rounds, self.depth = stage.chunks, stage.rounds, stage.depth
+        self.is_window = isinstance(stage.op, WindowOp)
+        total = stage.source.words_per_group if self.is_window else stage.source.words
+        self.pack = _Pack(stage.packed_words, total)
+        self.window = None
+        if isinstance(stage.op, WindowOp):
+            self.window = _Window(stage.op.window, stage.x, stage.op.out)
+        words = stage.source.words if isinstance(stage.op, Dense) else 1
+        per_vector = -(-words // stage.packed_words)
+        self.chunks_per_word = stage.chunks // per_vector
+        self.last_chunk = stage.chunks - 1
+        self.pipe: deque[bool] = deque([False] * stage.depth)
+        self.round = self.chunk = self.part = 0
+        self.weighted = isinstance(stage.op, (Conv2D, Dense))
+
+    def tick(self) -> None:
+        offered = self.window.valid if self.window is not None else self._packed()
+        accept = self._engine(offered)
+        if self.window is not None:
+            write = self._packed() and self.window.ready
+            if self.before.filled and (self.window.ready or not self.pack.final):
+                self.before.delta -= 1
+                self.pack.move()
+            self.window.tick(write, accept)
+        elif self.before.filled and (accept or not self.pack.final):
+            self.before.delta -= 1
+            self.pack.move()
+
+    def _packed(self) -> bool:
+        return self.before.filled and self.pack.final
+
+    def _engine(self, offered: bool) -> bool:
+        """Advance the pipeline by a cycle; return whether the offered word is used up."""
+        if not self.depth:
+            if offered and self.after.room:
+                self.after.delta += 1
+                return True
+            return False
+        finished = self.pipe[-1]
+        if finished and not self.after.room:
+            return False
+        if finished:
+            self.after.delta += 1
+        self.pipe.pop()
+        emits, accept = offered, offered
+        if offered and self.weighted:
+            emits = self.chunk == self.last_chunk
+            accept = self._count()
+        self.pipe.appendleft(emits)
+        return accept
+
+    def _count(self) -> bool:
+        self.round += 1
+        if self.round < self.rounds:
+            return False
+        self.round = 0
+        self.chunk = 0 if self.chunk == self.last_chunk else self.chunk + 1
+        self.part += 1
+        if self.part < self.chunks_per_word:
+            return False
+        self.part = 0
+        return True
+
+
+class _Output:
+    """lng_axis_output and the FIFO behind it, drained by a sink that always takes."""
+
+    def __init__(self, layout: StreamLayout, before: _Fifo, flags: _Fifo) -> None:
+        self.layout, self.before, self.flags = layout, before, flags
+        self.port = _Fifo(PORT_DEPTH)
+        self.lane = self.element = self.group = 0
+        self.pending: deque[bool] = deque()
+
+    def tick(self) -> bool:
+        """Return whether a frame's last result leaves in this cycle."""
+        done = False
+        if self.port.filled:
+            self.port.delta -= 1
+            done = self.pending.popleft()
+        if self.before.filled and self.flags.filled and self.port.room:
+            group_end = self.element == self.layout.channels - 1
+            frame_end = group_end and self.group == self.layout.groups - 1
+            self.port.delta += 1
+            self.pending.append(frame_end)
+            if group_end or self.lane == self.layout.lanes - 1:
+                self.before.delta -= 1
+                self.lane = 0
+            else:
+                self.lane += 1
+            self.element = 0 if group_end else self.element + 1
+            self.group = (0 if frame_end else self.group + 1) if group_end else self.group
+            self.flags.delta -= frame_end
+        self.port.commit()
+        return done
+
+
+class CycleModel:
+    """Steps a design cycle by cycle."""
+
+    def __init__(self, design: Design) -> None:
+        self.words = design.source.words
+        self.entry = _Fifo(PORT_DEPTH)
+        self.flags = _Fifo(FLAG_DEPTH)
+        self.fifos = [self.entry, *(_Fifo(stage.fifo) for stage in design.stages)]
+        self.stages = [
+            _Stage(stage, self.fifos[index], self.fifos[index + 1])
+            for index, stage in enumerate(design.stages)
+        ]
+        self.output = _Output(design.result, self.fifos[-1], self.flags)
+        self.word = 0
+        self.cycle = 0
+
+    def run(self, frames: int) -> list[tuple[int, int]]:
+        """Send ``frames`` back to back; (first word in, last result out) cycles of each."""
+        starts: list[int] = []
+        ends: list[int] = []
+        quiet = 0
+        while len(ends) < frames:
+            sent = len(starts) if self.word == 0 else len(starts) - 1
+            moved = False
+            if sent < frames and self.entry.room and self.flags.room:
+                moved = True
+                if self.word == 0:
+                    starts.append(self.cycle)
+                self.entry.delta += 1
+                self.word += 1
+                if self.word == self.words:
+                    self.word = 0
+                    self.flags.delta += 1
+            for stage in self.stages:
+                stage.tick()
+            if self.output.tick():
+                ends.append(self.cycle)
+                moved = True
+            for fifo in self.fifos:
+                moved |= fifo.commit()
+            moved |= self.flags.commit()
+            quiet = 0 if moved else quiet + 1
+            if quiet > 200_000:
+                raise CycleModelError(f"nothing moved for {quiet} cycles at cycle {self.cycle}")
+            self.cycle += 1
+        return list(zip(starts, ends, strict=True))
+
+
+def measure(design: Design) -> Timing:
+    """Latency of an isolated frame and the interval of back-to-back frames.
+
+    ``CycleModelError`` if the interval is not constant within ``MAX_FRAMES`` frames.
+    """
+    start, end = CycleModel(design).run(1)[0]
+    for frames in (6, 12, 24, MAX_FRAMES):
+        model = CycleModel(design)
+        ends = [last for _, last in model.run(frames)]
+        steps = [b - a for a, b in pairwise(ends)]
+        if steps[-1] == steps[-2] == steps[-3]:
+            return Timing(steps[-1], end - start, tuple(fifo.peak for fifo in model.fifos[1:]))
+    raise CycleModelError(f"the interval keeps changing: {steps[-6:]}")

@@ -1,0 +1,133 @@
+"""A ``Design``: a typed, scheduled graph with everything the RTL's shape depends on.
+
+Input: a typed graph and a schedule. Output: one ``Stage`` per operator with its streams, folding,
+pipeline depth and the FIFO behind it. Widths inside a stage are the emitter's business, cycles are
+``cycles.py``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .ir import AvgPool2D, Conv2D, Dense, Graph, MaxPool2D, Op, Tensor, WeightedOp, Window, WindowOp
+from .layout import StreamLayout, input_layout
+from .schedule import Fold, Layer, Schedule, layouts
+
+DEFAULT_PART = "xc7z020clg400-1"
+FLAG_DEPTH = 16  # frames that may be in flight between input and output
+PORT_DEPTH = 2  # FIFO behind the input port and in front of the output port
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One operator in hardware.
+
+    ``chunks`` words of SIMD inputs times ``rounds`` groups of PE outputs make one vector of a
+    weighted stage (1 and 1 elsewhere); ``depth`` is its pipeline's registers from the last input
+    to the result; ``fifo`` the words of the FIFO behind it.
+    """
+
+    op: Op
+    x: Tensor
+    source: StreamLayout
+    result: StreamLayout
+    fold: Fold | None
+    chunks: int
+    rounds: int
+    depth: int
+    fifo: int
+
+    @property
+    def window(self) -> Window | None:
+        """The sliding window, if the operator has one."""
+        return self.op.window if isinstance(self.op, WindowOp) else None
+
+    @property
+    def packed_words(self) -> int:
+        """Stream words collected into one word before the stage works on it."""
+        if isinstance(self.op, WindowOp):
+            return self.source.words_per_group
+        if isinstance(self.op, Dense):
+            assert self.fold is not None
+            return min(max(self.fold.simd // self.source.lanes, 1), self.source.words)
+        return 1
+
+
+@dataclass(frozen=True)
+class Design:
+    """Stages in order; ``name`` is the identifier all generated modules and files start with."""
+
+    name: str
+    graph: Graph
+    stages: tuple[Stage, ...]
+    schedule: Schedule
+    source: StreamLayout
+
+    @property
+    def result(self) -> StreamLayout:
+        """The stream of logits inside the core."""
+        return self.stages[-1].result
+
+
+def levels(operands: int) -> int:
+    """Levels of a binary tree over ``operands``: ceil(log2)."""
+    return (operands - 1).bit_length()
+
+
+def build_design(name: str, graph: Graph, schedule: Schedule) -> Design:
+    """Lay the stages of ``graph`` out as ``schedule`` folds them."""
+    plain: list[Stage] = []
+    for op, source, result in layouts(graph, schedule.folds):
+        plain.append(_stage(op, graph.source(op), source, result, schedule.folds))
+    stages = [
+        _with_fifo(stage, plain[index + 1] if index + 1 < len(plain) else None)
+        for index, stage in enumerate(plain)
+    ]
+    return Design(name, graph, tuple(stages), schedule, input_layout(graph.input))
+
+
+def _stage(
+    op: Op, x: Tensor, source: StreamLayout, result: StreamLayout, folds: Mapping[str, Fold]
+) -> Stage:
+    if isinstance(op, WeightedOp):
+        fold = folds[op.name]
+        layer = Layer.of(op, source)
+        simd = layer.effective_simd(fold.simd)
+        depth = levels(simd) + 4
+        chunks, rounds = layer.chunks(fold.simd), layer.rounds(fold.pe)
+        return Stage(op, x, source, result, Fold(fold.pe, simd), chunks, rounds, depth, 0)
+    depth = 1
+    if isinstance(op, (MaxPool2D, AvgPool2D)):
+        positions = op.window.size[0] * op.window.size[1]
+        depth = levels(positions) + (4 if isinstance(op, AvgPool2D) else 0)
+    return Stage(op, x, source, result, None, 1, 1, depth, 0)
+
+
+def _with_fifo(stage: Stage, consumer: Stage | None) -> Stage:
+    """Size the FIFO behind ``stage`` so that no burst of it stops the stages before.
+
+    - A folded stage emits the words of a group back to back: room for them.
+    - Pooling emits a row of results while it gets one row in ``stride``: room for a row.
+    - A convolution can't start a frame before its first window is complete: room for what
+      arrives until then, while it still works on the frame before.
+    """
+    words = stage.result.words_per_group
+    need = max(2, words)
+    if isinstance(stage.op, (MaxPool2D, AvgPool2D)) and stage.op.window.stride[0] > 1:
+        need = max(need, stage.op.out.shape[1])
+    if consumer is not None and isinstance(consumer.op, Conv2D):
+        window = consumer.op.window
+        rows = window.size[0] - 1 - window.padding.top
+        need = max(need, (rows * consumer.x.image_shape[1] + window.size[1]) * words)
+    return Stage(
+        stage.op,
+        stage.x,
+        stage.source,
+        stage.result,
+        stage.fold,
+        stage.chunks,
+        stage.rounds,
+        stage.depth,
+        need,
+    )

@@ -1,0 +1,323 @@
+"""Turns a ``Stage`` into the frozen contexts its Verilog templates are rendered with.
+
+Every width, count and file name is decided here; the templates only connect ``hw/`` modules.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .design import Stage
+from .formats import FixedPoint, Overflow, Rounding, bits_for
+from .ir import Activation, AvgPool2D, Conv2D, Dense, MaxPool2D, Relu, WeightedOp, WindowOp
+from .rtl_average import average_parameters
+
+ROUNDING_CODE = {
+    Rounding.TRN: 0,
+    Rounding.TRN_ZERO: 1,
+    Rounding.RND: 2,
+    Rounding.RND_ZERO: 3,
+    Rounding.RND_MIN_INF: 4,
+    Rounding.RND_INF: 5,
+    Rounding.RND_CONV: 6,
+}
+OVERFLOW_CODE = {Overflow.WRAP: 0, Overflow.SAT: 1, Overflow.SAT_SYM: 2, Overflow.SAT_ZERO: 3}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A named Verilog parameter and its value as text."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """A stream between two modules of a stage; ``user_bits`` of a mask beside it, or 0."""
+
+    name: str
+    bits: int
+    user_bits: int = 0
+    user_read: bool = False
+
+
+@dataclass(frozen=True)
+class Part:
+    """An instance of a ``hw/`` module between two streams."""
+
+    module: str
+    label: str
+    parameters: tuple[Parameter, ...]
+    source: str
+    result: str
+    reads_user: bool = False
+    writes_user: bool = False
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """What ``stage.v.j2`` is rendered with."""
+
+    banner: str
+    name: str
+    title: str
+    notes: tuple[str, ...]
+    in_lanes: int
+    in_width: int
+    out_lanes: int
+    out_width: int
+    links: tuple[Link, ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def in_bits(self) -> int:
+        """Bits of an input word."""
+        return self.in_lanes * self.in_width
+
+    @property
+    def out_bits(self) -> int:
+        """Bits of an output word."""
+        return self.out_lanes * self.out_width
+
+
+@dataclass(frozen=True)
+class TableLane:
+    """Bit positions and memory file of one channel's table."""
+
+    index: int
+    file: str
+    in_low: int
+    in_high: int
+    out_low: int
+    out_high: int
+
+
+@dataclass(frozen=True)
+class TableContext:
+    """What ``table.v.j2`` is rendered with."""
+
+    banner: str
+    name: str
+    title: str
+    notes: tuple[str, ...]
+    in_lanes: int
+    in_width: int
+    out_lanes: int
+    out_width: int
+    lanes: tuple[TableLane, ...]
+
+    @property
+    def in_bits(self) -> int:
+        """Bits of an input word."""
+        return self.in_lanes * self.in_width
+
+    @property
+    def out_bits(self) -> int:
+        """Bits of an output word."""
+        return self.out_lanes * self.out_width
+
+
+def parameters(**values: int | str) -> tuple[Parameter, ...]:
+    """Named parameters, in order; text is taken as a Verilog literal."""
+    return tuple(Parameter(name, str(value)) for name, value in values.items())
+
+
+def weight_width(op: WeightedOp) -> int:
+    """Bits that hold every weight of the layer (lossless narrowing), at least 2."""
+    values = op.weights.values
+    low, high = int(values.min(initial=0)), int(values.max(initial=0))
+    return max(bits_for(min(low, -1), high)[1], 2)
+
+
+def cast_parameters(fraction: int, to: FixedPoint) -> tuple[Parameter, ...]:
+    """Parameters of lng_requantize for a cast from ``fraction`` fraction bits."""
+    return parameters(
+        OUT_WIDTH=to.width,
+        OUT_SIGNED=int(to.signed),
+        SHIFT=fraction - to.fraction_bits,
+        ROUNDING=ROUNDING_CODE[to.rounding],
+        OVERFLOW=OVERFLOW_CODE[to.overflow],
+    )
+
+
+def stage_context(stage: Stage, name: str, banner: str) -> StageContext:
+    """The context of any stage but an input table."""
+    links, parts = _chain(stage)
+    pad = stage.window.padding if stage.window is not None else None
+    notes = [
+        f"input  {_shape(stage.x.shape)} {stage.x.fmt}",
+        f"output {_shape(stage.op.out.shape)} {stage.op.out.fmt}",
+    ]
+    if stage.window is not None and pad is not None:
+        rows, columns = stage.window.size
+        notes.append(
+            f"window {rows}x{columns}, stride {stage.window.stride[0]}x{stage.window.stride[1]}, "
+            f"padding top {pad.top} bottom {pad.bottom} left {pad.left} right {pad.right}"
+        )
+    if stage.fold is not None:
+        notes.append(
+            f"PE {stage.fold.pe} x SIMD {stage.fold.simd}: "
+            f"{stage.chunks * stage.rounds} cycles per vector"
+        )
+    return StageContext(
+        banner=banner,
+        name=name,
+        title=f"layer {stage.op.name}, {stage.op.kind}",
+        notes=tuple(notes),
+        in_lanes=stage.source.lanes,
+        in_width=stage.x.fmt.width,
+        out_lanes=stage.result.lanes,
+        out_width=stage.op.out.fmt.width,
+        links=links,
+        parts=parts,
+    )
+
+
+def table_context(stage: Stage, name: str, banner: str, files: tuple[str, ...]) -> TableContext:
+    """The context of an input table; ``files``: one memory file per channel."""
+    width, lanes = stage.op.out.fmt.width, stage.source.lanes
+    entries = tuple(
+        TableLane(
+            lane,
+            files[lane % len(files)],
+            lane * 8,
+            lane * 8 + 7,
+            lane * width,
+            lane * width + width - 1,
+        )
+        for lane in range(lanes)
+    )
+    return TableContext(
+        banner=banner,
+        name=name,
+        title=f"layer {stage.op.name}, raw pixel to code",
+        notes=(f"output {_shape(stage.op.out.shape)} {stage.op.out.fmt}",),
+        in_lanes=lanes,
+        in_width=8,
+        out_lanes=lanes,
+        out_width=width,
+        lanes=entries,
+    )
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _chain(stage: Stage) -> tuple[tuple[Link, ...], tuple[Part, ...]]:
+    """The modules of a stage from s_axis to m_axis."""
+    op, width = stage.op, stage.x.fmt.width
+    if isinstance(op, Relu):
+        return (), (Part("lng_relu", "u_relu", _relu_parameters(stage, op), "s_axis", "m_axis"),)
+    links: list[Link] = []
+    parts: list[Part] = []
+    lanes = stage.x.image_shape[2] if stage.window is not None else stage.source.lanes
+    source = "s_axis"
+    if stage.packed_words > 1 or lanes != stage.source.lanes:
+        per_word = stage.packed_words
+        total = stage.source.words_per_group if stage.window is not None else stage.source.words
+        lanes = lanes if stage.window is not None else per_word * stage.source.lanes
+        links.append(Link("packed", lanes * width))
+        packing = parameters(
+            LANE_WIDTH=width,
+            IN_LANES=stage.source.lanes,
+            OUT_LANES=lanes,
+            PER_WORD=per_word,
+            TOTAL=total,
+        )
+        parts.append(Part("lng_pack", "u_pack", packing, source, "packed"))
+        source = "packed"
+    if stage.window is not None:
+        rows, columns = stage.window.size
+        lanes *= rows * columns
+        reads_user = isinstance(op, AvgPool2D)
+        links.append(Link("window", lanes * width, rows + columns, reads_user))
+        part = Part("lng_window", "u_window", _window_parameters(stage), source, "window")
+        parts.append(Part(**{**part.__dict__, "writes_user": True}))
+        source = "window"
+    if isinstance(op, (Conv2D, Dense)):
+        assert stage.fold is not None
+        simd = stage.fold.simd
+        if simd < lanes:
+            links.append(Link("chunk", simd * width))
+            split = parameters(LANE_WIDTH=width, IN_LANES=lanes, OUT_LANES=simd)
+            parts.append(Part("lng_chunk", "u_chunk", split, source, "chunk"))
+            source = "chunk"
+        parts.append(Part("lng_mvu", "u_mvu", _mvu_parameters(stage, op), source, "m_axis"))
+    elif isinstance(op, MaxPool2D):
+        pool = parameters(
+            POSITIONS=op.window.size[0] * op.window.size[1],
+            CHANNELS=stage.result.channels,
+            LANE_WIDTH=width,
+            SIGNED=int(stage.x.fmt.signed),
+        )
+        parts.append(Part("lng_maxpool", "u_maxpool", pool, source, "m_axis"))
+    elif isinstance(op, AvgPool2D):
+        values = average_parameters(op, stage.x)
+        cast = [p for p in cast_parameters(0, op.out.fmt) if p.name != "SHIFT"]
+        average = (*parameters(**values), *cast)
+        parts.append(Part("lng_avgpool", "u_avgpool", average, source, "m_axis", reads_user=True))
+    else:
+        raise NotImplementedError(f"{op.kind} has no Verilog stage")
+    return tuple(links), tuple(parts)
+
+
+def _relu_parameters(stage: Stage, op: Relu) -> tuple[Parameter, ...]:
+    head = parameters(
+        LANES=stage.source.lanes,
+        IN_WIDTH=stage.x.fmt.width,
+        IN_SIGNED=int(stage.x.fmt.signed),
+    )
+    return (*head, *cast_parameters(stage.x.fmt.fraction_bits, op.out.fmt))
+
+
+def _window_parameters(stage: Stage) -> tuple[Parameter, ...]:
+    op = stage.op
+    assert isinstance(op, WindowOp)
+    height, width, channels = stage.x.image_shape
+    lane = stage.x.fmt.width
+    fill = 0
+    if isinstance(op, MaxPool2D):  # padding never wins: the smallest code of the type
+        fill = stage.x.fmt.min_code & ((1 << lane) - 1)
+    value = sum(fill << (channel * lane) for channel in range(channels))
+    bits = channels * lane
+    return parameters(
+        DATA_WIDTH=bits,
+        HEIGHT=height,
+        WIDTH=width,
+        ROWS=op.window.size[0],
+        COLUMNS=op.window.size[1],
+        STRIDE_Y=op.window.stride[0],
+        STRIDE_X=op.window.stride[1],
+        PAD_TOP=op.window.padding.top,
+        PAD_LEFT=op.window.padding.left,
+        OUT_HEIGHT=op.out.shape[0],
+        OUT_WIDTH=op.out.shape[1],
+        PAD_VALUE=f"{bits}'h{value:x}",
+    )
+
+
+def _mvu_parameters(stage: Stage, op: WeightedOp) -> tuple[Parameter, ...]:
+    assert stage.fold is not None and op.accumulator is not None and op.weights.format is not None
+    product = stage.x.fmt.fraction_bits + op.weights.format.fraction_bits
+    fraction = op.accumulator.format.fraction_bits
+    return (
+        *parameters(
+            PE=stage.fold.pe,
+            SIMD=stage.fold.simd,
+            CHUNKS=stage.chunks,
+            ROUNDS=stage.rounds,
+            IN_WIDTH=stage.x.fmt.width,
+            IN_SIGNED=int(stage.x.fmt.signed),
+            WEIGHT_WIDTH=weight_width(op),
+            ACC_WIDTH=op.accumulator.format.width,
+            PRODUCT_SHIFT=fraction - product,
+            RELU=int(op.activation is Activation.RELU),
+        ),
+        *cast_parameters(fraction, op.out.fmt),
+        *parameters(
+            WEIGHT_FILE=f'"{op.name}_weights.mem"',
+            BIAS_FILE=f'"{op.name}_bias.mem"',
+        ),
+    )
