@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lenetgen.codegen.names import MAX_LENGTH, RESERVED, sanitize, unique_names
 
@@ -49,6 +49,7 @@ def test_sanitize(text: str, name: str) -> None:
     assert sanitize(text) == name
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_gives_a_safe_name(text: str) -> None:
     name = sanitize(text)
@@ -58,6 +59,7 @@ def test_any_text_gives_a_safe_name(text: str) -> None:
     assert sanitize(name) == name or len(name) > MAX_LENGTH
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["a", "A", "a_2", "A!", "", "wire", "wire_x", "ß"]), max_size=9))
 def test_names_are_distinct_and_follow_the_order(texts: list[str]) -> None:
     names = unique_names(texts)

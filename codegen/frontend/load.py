@@ -45,9 +45,10 @@ def convert(model: Any) -> Graph:
     shape = input_shape(model)
     layers = layer_chain(model)
     for layer in layers:
-        if type(layer).__name__ not in HANDLERS:
+        kind = type(layer)
+        if kind.__name__ not in HANDLERS or not kind.__module__.startswith("keras."):
             raise UserError(
-                f"layer {str(layer.name)!r} ({type(layer).__name__}) is not supported; "
+                f"layer {str(layer.name)!r} ({kind.__name__}) is not supported; "
                 f"supported are {', '.join(sorted(SUPPORTED))}"
             )
     names = unique_names(str(layer.name) for layer in layers)
