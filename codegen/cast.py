@@ -88,20 +88,18 @@ def _needs_python_integers(codes: Codes, shift: int, to: FixedPoint) -> bool:
 def quantize(values: npt.NDArray[np.float64], to: FixedPoint) -> npt.NDArray[np.int64]:
     """Cast finite float64 reals into codes of ``to`` (the cast of ``ap_fixed(double)``).
 
-    Exact: scaling by a power of two, floor and the remainder lose nothing in float64.
-    ``ValueError`` if a value is not finite or ``to`` has more than 63 bits.
+    Exact for every float64, since the work is done in Python integers. ``ValueError`` if a value is
+    not finite or ``to`` has more than 63 bits.
     """
-    reals = np.asarray(values, dtype=np.float64)
+    reals = np.atleast_1d(np.asarray(values, dtype=np.float64))
     if not np.isfinite(reals).all():
         raise ValueError("only finite values can be quantized")
     if to.width > 63:
         raise ValueError(f"{to} has more than 63 bits")
-    scaled = np.ldexp(reals, to.fraction_bits)
-    floor = np.floor(scaled)
-    # two bits below the binary point carry all a rounding mode looks at: half, and anything else
-    rest = scaled - floor
-    quarter = np.where(rest == 0, 0, np.where(rest < 0.5, 1, np.where(rest == 0.5, 2, 3)))
-    codes = np.array([int(value) * 4 for value in floor.ravel()], dtype=object)
-    codes = codes.reshape(floor.shape) + quarter.astype(object)
-    result = overflow_codes(round_quotient(codes, 4, to.rounding), to)
-    return np.asarray(result, dtype=np.int64)
+    mantissas, exponents = np.frexp(reals)  # value = mantissa * 2**exponent, |mantissa| < 1
+    numerators = np.ldexp(mantissas, 53).astype(np.int64).astype(object)
+    shifts = (exponents.astype(np.int64) - 53 + to.fraction_bits).astype(object)
+    ones = np.full(reals.shape, 1, dtype=object)
+    codes = numerators * (ones << np.maximum(shifts, 0))
+    codes = round_quotient(codes, ones << np.maximum(-shifts, 0), to.rounding)
+    return overflow_codes(codes, to).astype(np.int64).reshape(np.shape(values))

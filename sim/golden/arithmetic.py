@@ -47,12 +47,12 @@ def requantizer(fraction_bits: int, to: FixedPoint, bound: int) -> Kernel:
     """
     shift = fraction_bits - to.fraction_bits
     low, high = to.min_cast_code, to.max_code
+    rounds = to.rounding in (Rounding.TRN, Rounding.RND) or shift <= 0
     saturates = to.overflow in (Overflow.SAT, Overflow.SAT_SYM)
-    simple = to.rounding in (Rounding.TRN, Rounding.RND) or shift <= 0
-    magnitude = max(bound << max(-shift, 0), abs(low), high)
-    fits = -low >= magnitude <= high
+    magnitude = max(bound << max(-shift, 0), -low, high)
     dtype = np.dtype(exact_dtype(magnitude))
-    if not (simple and (saturates or fits)) or dtype.kind != "f":
+    # a shift beyond 64 would come near float32's smallest numbers
+    if not (rounds and saturates and shift <= 64) or dtype.kind != "f":
         return lambda codes: cast_codes(integers(codes), fraction_bits, to)
 
     number = np.float32 if dtype == np.float32 else np.float64

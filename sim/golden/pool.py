@@ -31,12 +31,17 @@ def average_pool(op: AvgPool2D, x: Tensor) -> Kernel:
     fmt = op.out.fmt
     up = max(fmt.fraction_bits - x.fmt.fraction_bits, 0)
     down = max(x.fmt.fraction_bits - fmt.fraction_bits, 0)
-    counts = window_counts(op, x) << down
+    counts = window_counts(op, x)
+    largest = max(abs(x.range[0]), abs(x.range[1]), 1) * int(counts.max())
+    # the rounding doubles both sides of the quotient once
+    bits = max(largest.bit_length() + up, int(counts.max()).bit_length() + down, fmt.width)
+    number = np.int64 if bits <= 61 else object
+    divisors = counts.astype(number) * (1 << down)
 
     def kernel(codes: Array) -> Array:
         windows = extract_windows(integers(codes), op.window, 0)
-        sums = windows.sum(axis=(3, 4)) << up
-        return overflow_codes(round_quotient(sums, counts, fmt.rounding), fmt)
+        sums = windows.sum(axis=(3, 4)).astype(number) * (1 << up)
+        return integers(overflow_codes(round_quotient(sums, divisors, fmt.rounding), fmt))
 
     return kernel
 
