@@ -79,7 +79,7 @@ def emit(design: Design, banner: str, out: Path) -> RtlFiles:
     write_text(folder / f"{name}.v", render("verilog/top.v.j2", {"m": top_context(design, banner)}))
     for stage in design.stages:
         module = f"{name}_{identifier(stage.op.name)}"
-        files = memory_files(stage)
+        files = memory_files(stage, module)
         if isinstance(stage.op, InputTable):
             table = table_context(stage, module, banner, tuple(files))
             text = render("verilog/table.v.j2", {"m": table})

@@ -79,18 +79,18 @@ def bias_words(stage: Stage) -> tuple[list[int], int]:
     return pack_words(padded.reshape(stage.rounds, -1), bits), bits * stage.fold.pe
 
 
-def memory_files(stage: Stage) -> dict[str, str]:
-    """File name to contents of every memory the stage reads."""
+def memory_files(stage: Stage, module: str) -> dict[str, str]:
+    """File name to contents of every memory that the stage's ``module`` reads."""
     op = stage.op
     if isinstance(op, WeightedOp):
         return {
-            f"{op.name}_weights.mem": hex_lines(*weight_words(stage)),
-            f"{op.name}_bias.mem": hex_lines(*bias_words(stage)),
+            f"{module}_weights.mem": hex_lines(*weight_words(stage)),
+            f"{module}_bias.mem": hex_lines(*bias_words(stage)),
         }
     if isinstance(op, InputTable):
         bits = op.out.fmt.width
         return {
-            f"{op.name}_channel{channel}.mem": hex_lines(pack_words(row[:, None], bits), bits)
+            f"{module}_channel{channel}.mem": hex_lines(pack_words(row[:, None], bits), bits)
             for channel, row in enumerate(op.table.values)
         }
     return {}

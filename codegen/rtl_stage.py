@@ -143,7 +143,7 @@ def cast_parameters(fraction: int, to: FixedPoint) -> tuple[Parameter, ...]:
 
 def stage_context(stage: Stage, name: str, banner: str) -> StageContext:
     """The context of any stage but an input table."""
-    links, parts = _chain(stage)
+    links, parts = _chain(stage, name)
     pad = stage.window.padding if stage.window is not None else None
     notes = [
         f"input  {_shape(stage.x.shape)} {stage.x.fmt}",
@@ -205,7 +205,7 @@ def _shape(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
 
 
-def _chain(stage: Stage) -> tuple[tuple[Link, ...], tuple[Part, ...]]:
+def _chain(stage: Stage, name: str) -> tuple[tuple[Link, ...], tuple[Part, ...]]:
     """The modules of a stage from s_axis to m_axis."""
     op, width = stage.op, stage.x.fmt.width
     if isinstance(op, Relu):
@@ -244,7 +244,7 @@ def _chain(stage: Stage) -> tuple[tuple[Link, ...], tuple[Part, ...]]:
             split = parameters(LANE_WIDTH=width, IN_LANES=lanes, OUT_LANES=simd)
             parts.append(Part("lng_chunk", "u_chunk", split, source, "chunk"))
             source = "chunk"
-        parts.append(Part("lng_mvu", "u_mvu", _mvu_parameters(stage, op), source, "m_axis"))
+        parts.append(Part("lng_mvu", "u_mvu", _mvu_parameters(stage, op, name), source, "m_axis"))
     elif isinstance(op, MaxPool2D):
         pool = parameters(
             POSITIONS=op.window.size[0] * op.window.size[1],
@@ -298,7 +298,7 @@ def _window_parameters(stage: Stage) -> tuple[Parameter, ...]:
     )
 
 
-def _mvu_parameters(stage: Stage, op: WeightedOp) -> tuple[Parameter, ...]:
+def _mvu_parameters(stage: Stage, op: WeightedOp, name: str) -> tuple[Parameter, ...]:
     assert stage.fold is not None and op.accumulator is not None and op.weights.format is not None
     product = stage.x.fmt.fraction_bits + op.weights.format.fraction_bits
     fraction = op.accumulator.format.fraction_bits
@@ -317,7 +317,7 @@ def _mvu_parameters(stage: Stage, op: WeightedOp) -> tuple[Parameter, ...]:
         ),
         *cast_parameters(fraction, op.out.fmt),
         *parameters(
-            WEIGHT_FILE=f'"{op.name}_weights.mem"',
-            BIAS_FILE=f'"{op.name}_bias.mem"',
+            WEIGHT_FILE=f'"{name}_weights.mem"',
+            BIAS_FILE=f'"{name}_bias.mem"',
         ),
     )
