@@ -16,7 +16,7 @@ def dense(op: Dense, x: Tensor) -> Kernel:
     weights, bias, dtype = _parameters(op, x)
 
     def kernel(codes: Array) -> Array:
-        vectors: Array = codes.reshape(codes.shape[0], -1).astype(dtype, copy=False)
+        vectors: Array = codes.reshape(-1, len(weights)).astype(dtype, copy=False)
         return finish(vectors @ weights + bias)
 
     return kernel
@@ -31,7 +31,7 @@ def conv2d(op: Conv2D, x: Tensor) -> Kernel:
     def kernel(codes: Array) -> Array:
         windows = extract_windows(codes.astype(dtype, copy=False), op.window, 0)
         batch, rows, columns = windows.shape[:3]
-        sums = windows.reshape(batch * rows * columns, -1) @ weights + bias
+        sums = windows.reshape(batch * rows * columns, len(weights)) @ weights + bias
         return finish(sums).reshape(batch, rows, columns, outputs)
 
     return kernel
