@@ -1,0 +1,353 @@
+"""What each layer's C++ file holds: one small frozen context per operator.
+
+``layer_for`` dispatches on the operator; everything a template prints is decided here.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import singledispatch
+
+import numpy as np
+
+from .emit_hls_average import Average, average_for
+from .emit_hls_weights import Weights, table_weights, weights_for
+from .errors import UserError
+from .formats import FixedPoint
+from .ir import (
+    Activation,
+    AvgPool2D,
+    Conv2D,
+    Dense,
+    InputTable,
+    MaxPool2D,
+    Op,
+    Relu,
+    Tensor,
+    WeightedOp,
+    WindowOp,
+)
+from .layout import StreamLayout
+from .schedule import Layer as Folded
+from .schedule import Schedule
+
+MAX_DEPTH = 32  # words of a FIFO between layers: one shift register LUT per bit
+SMALL_ROM = 128  # words up to which a ROM is built of LUTs
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A stream between layers and the C++ names of it."""
+
+    stream: str  # variable
+    type: str  # element type
+    vec: str  # word type
+    cpp: str  # what the element type is
+    comment: str
+    layout: StreamLayout
+
+    @property
+    def lanes(self) -> int:
+        """Elements of a word."""
+        return self.layout.lanes
+
+    @property
+    def words(self) -> int:
+        """Words of a frame."""
+        return self.layout.words
+
+    @property
+    def groups(self) -> int:
+        """Pixels of a frame, 1 for a vector."""
+        return self.layout.groups
+
+    @property
+    def channels(self) -> int:
+        """Elements of a group."""
+        return self.layout.channels
+
+    @property
+    def depth(self) -> int:
+        """FIFO depth. Layers form a chain, so any depth is free of deadlock; this one lets the
+        layer before work on while the next one is at the end of an image row.
+        """
+        return max(2, min(MAX_DEPTH, math.isqrt(self.words)))
+
+
+@dataclass(frozen=True)
+class Typedef:
+    """One line of types.h."""
+
+    name: str
+    cpp: str
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A window over an image."""
+
+    height: int
+    width: int
+    channels: int
+    rows: int
+    columns: int
+    stride_y: int
+    stride_x: int
+    pad_top: int
+    pad_bottom: int
+    pad_left: int
+    pad_right: int
+
+    @property
+    def taps(self) -> int:
+        """Pixels under the window."""
+        return self.rows * self.columns
+
+
+@dataclass(frozen=True)
+class Matvec:
+    """A folded matrix-vector product."""
+
+    vectors: int  # per frame
+    inputs: int
+    outputs: int
+    lanes: int  # elements of an input word
+    words: int  # input words of a vector
+    parts: int  # steps per input word
+    simd: int
+    groups: int  # steps over the outputs
+    pe: int
+    relu: bool
+    product_shift: int  # products to the accumulator's binary point
+    bias_shift: int
+    storage: str  # of the weights: bram or lutram
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """Context of one layer's file."""
+
+    name: str
+    template: str
+    title: str
+    notes: tuple[str, ...] = ()
+    x: Stream
+    y: Stream
+    typedefs: tuple[Typedef, ...]
+    gather: int = 1  # words of x put together before the work begins
+    geometry: Geometry | None = None
+    matvec: Matvec | None = None
+    average: Average | None = None
+    lowest: int = 0  # the least code of x's type
+    weights: Weights | None = None
+
+
+def types_of(fmt: FixedPoint) -> str:
+    """The C++ type, all its modes written out where they are not the default."""
+    return fmt.cpp()
+
+
+def stream_for(op: Op, layout: StreamLayout) -> Stream:
+    """The stream ``op`` writes."""
+    return Stream(
+        stream=f"s_{op.name}",
+        type=f"{op.name}_result_t",
+        vec=f"{op.name}_vec_t",
+        cpp=types_of(op.out.fmt),
+        comment="",
+        layout=layout,
+    )
+
+
+@singledispatch
+def layer_for(op: Op, x: Tensor, source: Stream, result: Stream, schedule: Schedule) -> Layer:
+    """Return the context of ``op``, which reads tensor ``x`` from ``source``."""
+    raise NotImplementedError(f"{op.kind} has no C++")
+
+
+@layer_for.register
+def _conv(op: Conv2D, x: Tensor, source: Stream, result: Stream, schedule: Schedule) -> Layer:
+    layer = _weighted(op, x, source, result, schedule)
+    return replace(
+        layer,
+        template="hls/conv.h.j2",
+        title=f"convolution, {_window_title(op)}, {_shape(x)} to {_shape(op.out)}{_relu_title(op)}",
+        geometry=_geometry(op, x),
+        gather=source.layout.words_per_group,
+    )
+
+
+@layer_for.register
+def _dense(op: Dense, x: Tensor, source: Stream, result: Stream, schedule: Schedule) -> Layer:
+    layer = _weighted(op, x, source, result, schedule)
+    assert layer.matvec is not None
+    return replace(
+        layer,
+        template="hls/dense.h.j2",
+        title=f"dense, {x.size} to {op.out.size}{_relu_title(op)}",
+        gather=layer.matvec.lanes // source.lanes,
+    )
+
+
+@layer_for.register
+def _max(op: MaxPool2D, x: Tensor, source: Stream, result: Stream, schedule: Schedule) -> Layer:
+    return Layer(
+        name=op.name,
+        template="hls/maxpool.h.j2",
+        title=f"largest element, {_window_title(op)}, {_shape(x)} to {_shape(op.out)}",
+        x=source,
+        y=result,
+        typedefs=(Typedef(result.type, result.cpp),),
+        geometry=_geometry(op, x),
+        gather=source.layout.words_per_group,
+        lowest=x.fmt.min_code,
+    )
+
+
+@layer_for.register
+def _average(op: AvgPool2D, x: Tensor, source: Stream, result: Stream, schedule: Schedule) -> Layer:
+    return Layer(
+        name=op.name,
+        template="hls/average.h.j2",
+        title=f"mean, {_window_title(op)}, {_shape(x)} to {_shape(op.out)}",
+        x=source,
+        y=result,
+        typedefs=(Typedef(result.type, result.cpp),),
+        geometry=_geometry(op, x),
+        average=average_for(op, x),
+        gather=source.layout.words_per_group,
+    )
+
+
+@layer_for.register
+def _relu(op: Relu, x: Tensor, source: Stream, result: Stream, schedule: Schedule) -> Layer:
+    return Layer(
+        name=op.name,
+        template="hls/relu.h.j2",
+        title=f"max(x, 0) of {_shape(x)}",
+        x=source,
+        y=result,
+        typedefs=(Typedef(result.type, result.cpp),),
+    )
+
+
+@layer_for.register
+def _table(op: InputTable, x: Tensor, source: Stream, result: Stream, schedule: Schedule) -> Layer:
+    if op.table.shape[0] != source.lanes or x.fmt.width != 8 or x.fmt.signed:
+        raise UserError(f"layer {op.name}: an input table must be the first layer")
+    return Layer(
+        name=op.name,
+        template="hls/table.h.j2",
+        title=f"pixel to number by table, {_shape(x)}",
+        x=source,
+        y=result,
+        typedefs=(Typedef(result.type, result.cpp),),
+        weights=table_weights(op, result.type),
+    )
+
+
+def _weighted(
+    op: WeightedOp, x: Tensor, source: Stream, result: Stream, schedule: Schedule
+) -> Layer:
+    """Everything but template, title and the way inputs are gathered."""
+    assert op.weights.format is not None and op.bias.format is not None
+    assert op.accumulator is not None
+    fold = schedule.folds[op.name]
+    folded = Folded.of(op, source.layout)
+    simd = folded.effective_simd(fold.simd)
+    whole = simd > folded.lanes  # several words of the stream at once
+    lanes = simd if whole else folded.lanes
+    words = folded.chunks(simd) if whole else folded.words
+    sum_format = op.accumulator.format
+    product_fraction = x.fmt.fraction_bits + op.weights.format.fraction_bits
+    layout = None if isinstance(op, Conv2D) else source.layout
+    steps = folded.chunks(simd) * folded.rounds(fold.pe)
+    matvec = Matvec(
+        vectors=folded.vectors,
+        inputs=math.prod(op.weights.shape[:-1]),
+        outputs=folded.outputs,
+        lanes=lanes,
+        words=words,
+        parts=-(-lanes // simd),
+        simd=simd,
+        groups=folded.rounds(fold.pe),
+        pe=fold.pe,
+        relu=op.activation is Activation.RELU,
+        product_shift=sum_format.fraction_bits - product_fraction,
+        bias_shift=sum_format.fraction_bits - op.bias.format.fraction_bits,
+        storage="lutram" if steps <= SMALL_ROM else "bram",
+    )
+    return Layer(
+        name=op.name,
+        template="",
+        title="",
+        notes=(
+            f"Sums are exact, codes {op.accumulator.low} to {op.accumulator.high} in "
+            f"{sum_format}; one cast, to {op.out.fmt}.",
+        ),
+        x=source,
+        y=result,
+        typedefs=(
+            Typedef(f"{op.name}_weight_t", types_of(op.weights.format)),
+            Typedef(f"{op.name}_bias_t", types_of(op.bias.format)),
+            Typedef(f"{op.name}_accum_t", types_of(sum_format)),
+            Typedef(result.type, result.cpp),
+        ),
+        matvec=matvec,
+        weights=weights_for(op, _input_order(matvec, layout), matvec.pe),
+    )
+
+
+def _input_order(m: Matvec, layout: StreamLayout | None) -> np.ndarray:
+    """Which input each lane of each step multiplies, (steps, simd); -1: none.
+
+    ``layout`` is the stream's for dense layers; None for windows, which come in order.
+    """
+    order = np.full((m.words, m.parts * m.simd), -1, dtype=np.int64)
+    for word in range(m.words):
+        for lane in range(m.lanes):
+            if layout is None:
+                order[word, lane] = lane
+                continue
+            count = m.lanes // layout.lanes  # stream words in one of ours
+            at = word * count + lane // layout.lanes
+            element = layout.element(at, lane % layout.lanes) if at < layout.words else None
+            order[word, lane] = -1 if element is None else element
+    return order.reshape(m.words * m.parts, m.simd)
+
+
+def _geometry(op: WindowOp, x: Tensor) -> Geometry:
+    height, width, channels = x.image_shape
+    pad = op.window.padding
+    return Geometry(
+        height,
+        width,
+        channels,
+        *op.window.size,
+        *op.window.stride,
+        pad.top,
+        pad.bottom,
+        pad.left,
+        pad.right,
+    )
+
+
+def _window_title(op: WindowOp) -> str:
+    rows, columns = op.window.size
+    down, right = op.window.stride
+    pad = op.window.padding
+    padding = (
+        f"padding {pad.top} {pad.bottom} {pad.left} {pad.right}"
+        if any((pad.top, pad.bottom, pad.left, pad.right))
+        else "no padding"
+    )
+    return f"window {rows}x{columns}, stride {down}x{right}, {padding}"
+
+
+def _relu_title(op: WeightedOp) -> str:
+    return ", then max(x, 0)" if op.activation is Activation.RELU else ""
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape))
