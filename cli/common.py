@@ -1,0 +1,76 @@
+"""What several commands share: finding the model's graph and its calibration images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..codegen.errors import UserError
+from ..codegen.frontend import load_model
+from ..codegen.ir import Graph
+from ..codegen.pipeline import to_float_graph
+from ..codegen.precision import PRESETS, Precision, auto, from_toml, preset
+from ..models.datasets import Images, find, load
+from ..models.images import images_for, seeded_random_images
+from ..models.zoo import model_file
+from ..sim.float_model import FloatModel
+
+CALIBRATION_IMAGES = 512
+
+
+def float_graph(model: str, dump: Path | None = None) -> Graph:
+    """Load a model file or zoo name and run the float passes."""
+    return to_float_graph(load_model(model_file(model)), dump)
+
+
+def input_shape(graph: Graph) -> tuple[int, int, int]:
+    """The input as (height, width, channels)."""
+    return graph.input.image_shape
+
+
+def choose_precision(
+    choice: str, graph: Graph, logits: str, dataset: str | None
+) -> tuple[Precision, str]:
+    """A preset, ``auto``, or a TOML file; returns it and a line on the calibration images."""
+    if choice == "auto":
+        images, source = calibration_images(graph, dataset)
+        return auto(graph, FloatModel(graph).ranges(images), logits), f"calibrated on {source}"
+    if choice in PRESETS:
+        return preset(choice, graph, logits), ""
+    if choice.endswith(".toml"):
+        return from_toml(Path(choice), graph), ""
+    raise UserError(
+        f"--precision {choice!r}: choose one of {', '.join(PRESETS)}, or a file ending in .toml"
+    )
+
+
+def bench_images(graph: Graph, count: int) -> Images:
+    """Images for an emitted design's benches, the same on every machine.
+
+    Enlarged digits where they fit, else seeded random ones; the last two are all black and all
+    white.
+    """
+    shape = input_shape(graph)
+    if shape == (28, 28, 1):
+        images = load("digits", "test").images[:count].copy()
+    else:
+        images = seeded_random_images(shape, count, 3).copy()
+    images[-2], images[-1] = 0, 255
+    return images
+
+
+def calibration_images(graph: Graph, dataset: str | None) -> tuple[Images, str]:
+    """Images (n, *shape) for ``auto`` and a line that says where they come from.
+
+    Training images of the named data set; without a name MNIST's where the shape fits and it is
+    found, else the digits, else seeded random images. Test images are never used.
+    """
+    shape = input_shape(graph)
+    if dataset is not None:
+        chosen = images_for(shape, dataset, CALIBRATION_IMAGES, split="train")
+        return chosen.images, chosen.source
+    if shape == (28, 28, 1):
+        name = "mnist" if find("mnist") is not None else "digits"
+        chosen = load(name, "train").first(CALIBRATION_IMAGES)
+        return chosen.images, chosen.source
+    images = seeded_random_images(shape, CALIBRATION_IMAGES, 2)
+    return images, f"{len(images)} random images"

@@ -1,0 +1,190 @@
+"""``lenetgen emit``: a trained model becomes a folder of C++, Verilog, benches and scripts."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from ..codegen.cycles import Timing, measure
+from ..codegen.design import DEFAULT_PART, Design, build_design
+from ..codegen.emit_vivado import validate_clock, validate_part
+from ..codegen.errors import UserError
+from ..codegen.ir import Graph
+from ..codegen.names import sanitize
+from ..codegen.pipeline import to_typed_graph
+from ..codegen.precision import LOGITS
+from ..codegen.schedule import DEFAULT_MULTIPLIERS, minimum_cycles, schedule
+from ..sim.package import Options, Package, write
+from .common import bench_images, choose_precision, float_graph
+
+BENCH_IMAGES = 8  # frames of the stimulus that comes with the benches
+GOAL_ATTEMPTS = 6
+
+
+@click.command(name="emit", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("model", default="lenet5")
+@click.option(
+    "--precision",
+    default="mixed",
+    show_default=True,
+    help="q8.8, q6.6, q4.4, mixed, auto, or a TOML file (lenetgen precision --dump writes one).",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write.  [build/NAME-...]")
+@click.option("--target-cycles", type=int, help="Goal: at most this many cycles per frame.")
+@click.option(
+    "--multipliers",
+    type=click.IntRange(min=1),
+    default=DEFAULT_MULTIPLIERS,
+    show_default=True,
+    help="At most this many products per cycle (the XC7Z020 has 220 DSP48E1).",
+)
+@click.option(
+    "--logits",
+    type=click.Choice(LOGITS),
+    default="exact",
+    show_default=True,
+    help="Results as the exact sum, or cast to the preset's type.",
+)
+@click.option("--dataset", help="Calibration images for auto: a data set, or an .npy file.")
+@click.option("--part", default=DEFAULT_PART, show_default=True, help="Device for Vivado.")
+@click.option("--clock-mhz", default=100.0, show_default=True, help="Clock for Vivado and HLS.")
+@click.option("--name", help="Top module and C++ function.  [from the model's name]")
+@click.option("--dump-ir", type=click.Path(path_type=Path), help="Write the graph of every pass.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON only.")
+def command(
+    model: str,
+    precision: str,
+    out: Path | None,
+    target_cycles: int | None,
+    multipliers: int,
+    logits: str,
+    dataset: str | None,
+    part: str,
+    clock_mhz: float,
+    name: str | None,
+    dump_ir: Path | None,
+    as_json: bool,
+) -> None:
+    """Write HLS C++, Verilog, benches and Vivado scripts for MODEL (a file or a zoo name).
+
+    Example: lenetgen emit --precision mixed --out build/lenet5-mixed
+    """
+    console = Console(file=sys.stderr, quiet=as_json, highlight=False)
+    validate_part(part)
+    clock_ns = validate_clock(1000.0 / clock_mhz if clock_mhz > 0 else float("inf"))
+    design_name = _design_name(name, model)
+    label = Path(precision).stem if precision.endswith(".toml") else precision
+    target = out or Path("build") / f"{design_name}-{label}"
+    with console.status("loading the model (TensorFlow takes a few seconds)"):
+        graph = float_graph(model, dump_ir)
+    started = time.perf_counter()
+    with console.status("emitting"):
+        types, note = choose_precision(precision, graph, logits, dataset)
+        typed = to_typed_graph(graph, types, dump_ir)
+        design, timing = scheduled(design_name, typed, target_cycles, multipliers)
+        options = Options(precision=label, model=Path(model).name, part=part, clock_ns=clock_ns)
+        images = bench_images(typed, BENCH_IMAGES)
+        package = write(design, timing, options, images, target)
+    seconds = time.perf_counter() - started
+    if as_json:
+        click.echo(json.dumps(summary(package, target, seconds), indent=2))
+        return
+    if note:
+        console.print(note)
+    _print(console, package, target, seconds)
+
+
+def _design_name(name: str | None, model: str) -> str:
+    if name is None:
+        return sanitize(Path(model).stem)
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,39}", name) or sanitize(name) != name:
+        raise UserError(
+            f"--name {name!r}: must be lower-case letters, digits and single underscores, start "
+            "with a letter, and be no keyword"
+        )
+    return name
+
+
+def scheduled(
+    name: str, typed: Graph, target_cycles: int | None, multipliers: int
+) -> tuple[Design, Timing]:
+    """Fold the network and predict its timing; a goal is met by the interval itself.
+
+    The folding works on each stage's own cycles; where pauses between stages push the interval
+    over the goal, the goal for the stages is lowered by as much.
+    """
+    goal = target_cycles
+    for _ in range(GOAL_ATTEMPTS):
+        design = build_design(name, typed, schedule(typed, goal, multipliers))
+        timing = measure(design)
+        if target_cycles is None or goal is None or timing.interval <= target_cycles:
+            return design, timing
+        goal -= timing.interval - target_cycles
+        if goal < minimum_cycles(typed):
+            break
+    raise UserError(
+        f"--target-cycles {target_cycles}: the nearest design found takes {timing.interval} "
+        "cycles per frame"
+    )
+
+
+def summary(package: Package, folder: Path, seconds: float) -> dict[str, Any]:
+    """The result as plain data."""
+    design, timing = package.design, package.timing
+    return {
+        "folder": str(folder),
+        "name": design.name,
+        "precision": package.precision,
+        "part": package.part,
+        "clock_ns": package.clock_ns,
+        "interval_cycles": timing.interval,
+        "latency_cycles": timing.latency,
+        "multipliers": design.schedule.multipliers,
+        "seconds_after_imports": round(seconds, 2),
+        "layers": {
+            stage.op.name: {
+                "kind": stage.op.kind,
+                "result": str(stage.op.out.fmt),
+                "pe": stage.fold.pe if stage.fold else None,
+                "simd": stage.fold.simd if stage.fold else None,
+            }
+            for stage in design.stages
+        },
+    }
+
+
+def _print(console: Console, package: Package, folder: Path, seconds: float) -> None:
+    table = Table(title=f"{package.title}: {folder}")
+    for column in ("layer", "kind", "result", "type", "PE x SIMD", "cycles/frame"):
+        table.add_column(column, justify="right" if column == "cycles/frame" else "left")
+    for stage in package.design.stages:
+        fold = stage.fold
+        vectors = stage.op.out.image_shape[0] * stage.op.out.image_shape[1]
+        table.add_row(
+            stage.op.name,
+            stage.op.kind,
+            "x".join(map(str, stage.op.out.shape)),
+            str(stage.op.out.fmt),
+            f"{fold.pe} x {fold.simd}" if fold else "",
+            str(stage.chunks * stage.rounds * vectors) if fold else str(stage.result.words),
+        )
+    console.print(table)
+    timing = package.timing
+    rate = 1e9 / (timing.interval * package.clock_ns)
+    console.print(
+        f"initiation interval {timing.interval} cycles, latency {timing.latency} cycles, "
+        f"{package.design.schedule.multipliers} multipliers"
+    )
+    console.print(
+        f"{rate:,.0f} frames/s at {1000 / package.clock_ns:g} MHz, unrouted; "
+        f"emitted in {seconds:.1f} s"
+    )
+    console.print(f"next: lenetgen verify {folder}")

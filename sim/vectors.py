@@ -1,0 +1,43 @@
+"""Stimulus and expected results as files any simulator reads.
+
+``sim/stimulus.mem``: one input word a line, hexadecimal, frames one after another;
+``sim/expected.mem``: one result word a line, two's complement; ``sim/vectors.npz``: the same as
+arrays (images uint8, logits int64) for Python benches.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..codegen.design import Design
+from ..codegen.emit_verilog import output_bits
+from ..codegen.render import write_text
+from ..codegen.rtl_memory import hex_lines, pack_words
+
+STIMULUS, EXPECTED, ARRAYS = "sim/stimulus.mem", "sim/expected.mem", "sim/vectors.npz"
+
+
+def input_words(design: Design, images: npt.NDArray[np.uint8]) -> list[int]:
+    """The AXI words of ``images`` (n, *shape), channel 0 of a pixel in the low byte."""
+    lanes = design.source.lanes
+    return pack_words(images.reshape(-1, lanes).astype(np.int64), 8)
+
+
+def write_vectors(
+    design: Design,
+    images: npt.NDArray[np.uint8],
+    logits: npt.NDArray[np.int64],
+    out: Path,
+) -> None:
+    """Write the three files for ``images`` and their golden ``logits`` (n, outputs)."""
+    bits = output_bits(design)
+    stimulus = hex_lines(input_words(design, images), design.source.lanes * 8)
+    write_text(out / STIMULUS, stimulus)
+    write_text(out / EXPECTED, hex_lines(pack_words(logits.reshape(-1, 1), bits), bits))
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, images=images, logits=logits)
+    (out / ARRAYS).write_bytes(buffer.getvalue())
