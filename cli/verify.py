@@ -1,0 +1,106 @@
+"""``lenetgen verify``: golden model, C++ and RTL agree on every integer, or where they do not."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ..models.images import images_for
+from ..sim.package import load
+from ..sim.verification import Report, as_json, verify
+from .common import input_shape
+
+DEFAULT_IMAGES = 1000
+
+
+@click.command(name="verify", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--dataset", help="A data set's name, or an .npy file of uint8 images.")
+@click.option(
+    "--images",
+    type=click.IntRange(min=1),
+    default=DEFAULT_IMAGES,
+    show_default=True,
+    help="How many images, or as many as there are.",
+)
+@click.option(
+    "--rtl-images",
+    type=click.IntRange(min=0),
+    help="How many of them through RTL.  [all, at most 1000]",
+)
+@click.option("--json", "json_only", is_flag=True, help="Print the result as JSON only.")
+def command(
+    folder: Path, dataset: str | None, images: int, rtl_images: int | None, json_only: bool
+) -> None:
+    """Compare the golden model, the C++ and the RTL of FOLDER, every logit.
+
+    Example: lenetgen verify build/lenet5-mixed --images 10000
+
+    Exit code 0: all integers are equal. 1: a difference, named by layer, channel, row, column and
+    cycle. 2: wrong input.
+    """
+    console = Console(file=sys.stderr, quiet=json_only, highlight=False)
+    package = load(folder)
+    data = images_for(input_shape(package.design.graph), dataset, images)
+    console.print(f"{package.title}: {data.source}")
+    columns = (
+        TextColumn("{task.description:>8}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=json_only) as bars:
+        tasks = {}
+
+        def progress(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done)
+
+        report = verify(
+            package,
+            data.images,
+            labels=data.labels,
+            rtl_images=min(images, DEFAULT_IMAGES) if rtl_images is None else rtl_images,
+            progress=progress,
+        )
+    if json_only:
+        click.echo(json.dumps({"dataset": data.source, **as_json(report)}, indent=2))
+    else:
+        _print(console, report)
+    if not report.ok:
+        raise SystemExit(1)
+
+
+def _print(console: Console, report: Report) -> None:
+    table = Table()
+    for column in ("stage", "images", "all layers of", "wrong images", "seconds"):
+        table.add_column(column, justify="left" if column == "stage" else "right")
+    table.add_row("golden", f"{report.images:,}", "", "", f"{report.golden_seconds:.1f}")
+    for stage in report.stages:
+        wrong = "no result" if stage.failure else f"{stage.wrong_images:,}"
+        row = (stage.name, f"{stage.images:,}", f"{stage.layer_images:,}", wrong)
+        table.add_row(*row, f"{stage.seconds:.1f}")
+    console.print(table)
+    if report.correct is not None:
+        accuracy = 100 * report.correct / report.images
+        console.print(
+            f"accuracy {accuracy:.2f} % ({report.correct:,} of {report.images:,}), "
+            f"{report.ties} tied (the lowest index wins)"
+        )
+    for label, pair in (("interval", report.interval), ("latency", report.latency)):
+        if pair is not None:
+            console.print(f"{label}: predicted {pair[0]}, measured {pair[1]} cycles")
+    for stage in report.stages:
+        if stage.failure:
+            console.print(f"[red]{stage.name}: {stage.failure}[/red]", soft_wrap=True)
+        if stage.difference is not None:
+            console.print(f"[red]{stage.difference}[/red]", soft_wrap=True)
+    if report.ok:
+        console.print("[green]all integers are equal[/green]")
