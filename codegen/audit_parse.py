@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import re
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -64,10 +65,12 @@ def parse_files(files: Sequence[Path]) -> tuple[dict[str, Module], list[Finding]
         try:
             source = parse_text(path.read_text())
         except _pyverilog().ParseError as error:
-            # Pyverilog writes "path:line:column: what" or "line:column: what"
-            words = [word.strip() for word in str(error).split(":")]
-            line = next((int(word) for word in words if word.isdigit()), 0)
-            findings.append(Finding(name, line, "", f"syntax error: {words[-1]}"))
+            # Pyverilog: "line:2 column:8: what", "line:2: before: what", "None: at end of input"
+            match = re.match(r"\s*line:(\d+)(?: column:\d+)?:\s*(.*)", str(error), re.DOTALL)
+            line, what = (
+                (int(match[1]), match[2]) if match else (0, str(error).removeprefix("None: "))
+            )
+            findings.append(Finding(name, line, "", f"syntax error: {what}"))
             continue
         for node in source.description.definitions:
             if type(node).__name__ != "ModuleDef":
