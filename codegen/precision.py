@@ -23,6 +23,8 @@ LOGITS = ("exact", "preset")
 AUTO_BITS = 8
 AUTO_BIAS_BITS = 16
 TABLE_BITS = 12
+MAX_BITS = 32  # of a type a user may write
+MAX_INTEGER_BITS = 64  # in magnitude: the binary point stays near the bits
 
 
 @dataclass(frozen=True)
@@ -205,6 +207,9 @@ def _field(field: str, table: Mapping[str, object], where: str, op: Op) -> Fixed
         fmt = FixedPoint.parse(text)
     except ValueError as error:
         raise UserError(f"{where}: {field}: {error}") from None
-    if fmt.width > 32:
-        raise UserError(f"{where}: {field}: {fmt} is wider than 32 bits")
+    if fmt.width > MAX_BITS:
+        raise UserError(f"{where}: {field}: {fmt} is wider than {MAX_BITS} bits")
+    if abs(fmt.integer_bits) > MAX_INTEGER_BITS:
+        limits = f"{-MAX_INTEGER_BITS}..{MAX_INTEGER_BITS}"
+        raise UserError(f"{where}: {field}: {fmt} has integer bits outside {limits}")
     return fmt

@@ -19,9 +19,14 @@ from .ir import (
     InputTable,
     MaxPool2D,
     Op,
+    Rescaling,
+    Softmax,
     Tensor,
     WeightedOp,
+    Window,
 )
+
+_FLOAT_ONLY = (Flatten, Rescaling, Softmax)
 
 
 class IRError(Exception):
@@ -41,6 +46,8 @@ def verify(graph: Graph) -> None:
         _require(op.x == current.name, op.name, f"reads {op.x}, but the chain is at {current.name}")
         expected = result_shape(op, current)
         _require(op.out.shape == expected, op.name, f"shape {op.out.shape}, expected {expected}")
+        first = current is graph.input
+        _require(first or not isinstance(op, InputTable), op.name, "a table must come first")
         _check_types(op, current)
         names.add(op.name)
         seen.add(op.out.name)
@@ -51,15 +58,10 @@ def result_shape(op: Op, x: Tensor) -> tuple[int, ...]:
     """The shape ``op`` gives an input tensor; ``IRError`` if it can't take it."""
     if isinstance(op, (Conv2D, MaxPool2D, AvgPool2D)):
         _require(len(x.shape) == 3, op.name, f"needs an image, got shape {x.shape}")
+        _check_window(op.name, op.window)
         height, width, channels = x.image_shape
         rows, columns = op.window.positions(height, width)
         _require(rows > 0 and columns > 0, op.name, f"window larger than the image {x.shape}")
-        pad = op.window.padding
-        inside = (
-            max(pad.top, pad.bottom) < op.window.size[0]
-            and max(pad.left, pad.right) < op.window.size[1]
-        )
-        _require(inside, op.name, "padding as large as the window")
         if isinstance(op, Conv2D):
             want = (*op.window.size, channels)
             _require(op.weights.shape[:3] == want, op.name, f"weights {op.weights.shape}")
@@ -78,6 +80,15 @@ def result_shape(op: Op, x: Tensor) -> tuple[int, ...]:
     return x.shape
 
 
+def _check_window(name: str, window: Window) -> None:
+    _require(min(window.size + window.stride) >= 1, name, f"{window} has a size or stride below 1")
+    pad = window.padding
+    pads = (pad.top, pad.bottom, pad.left, pad.right)
+    _require(min(pads) >= 0, name, "negative padding")
+    inside = max(pads[:2]) < window.size[0] and max(pads[2:]) < window.size[1]
+    _require(inside, name, "padding as large as the window")
+
+
 def _check_types(op: Op, x: Tensor) -> None:
     typed = op.out.format is not None
     _require(typed == (x.format is not None), op.name, "typed and untyped tensors mixed")
@@ -91,13 +102,26 @@ def _check_types(op: Op, x: Tensor) -> None:
             _require(inside, op.name, f"{label}: codes {low}..{high} outside {const.format}")
     if not typed:
         return
+    _require(not isinstance(op, _FLOAT_ONLY), op.name, f"{op.kind} in a typed graph")
     low, high = op.out.range
     inside = op.out.fmt.min_code <= low <= high <= op.out.fmt.max_code
     _require(inside, op.name, f"range {low}..{high} outside {op.out.fmt}")
     if isinstance(op, WeightedOp):
-        _require(op.accumulator is not None, op.name, "no accumulator")
+        _check_accumulator(op, x)
     if isinstance(op, MaxPool2D):
         _require(op.out.fmt == x.fmt, op.name, "max pooling changes the format")
+
+
+def _check_accumulator(op: WeightedOp, x: Tensor) -> None:
+    acc = op.accumulator
+    if acc is None:
+        raise IRError(f"{op.name}: no accumulator")
+    inside = acc.format.min_code <= acc.low <= 0 <= acc.high <= acc.format.max_code
+    _require(inside, op.name, f"accumulator {acc.low}..{acc.high} around zero outside {acc.format}")
+    assert op.weights.format is not None and op.bias.format is not None
+    product = x.fmt.fraction_bits + op.weights.format.fraction_bits
+    fraction = max(product, op.bias.format.fraction_bits)
+    _require(acc.format.fraction_bits == fraction, op.name, "accumulator's binary point")
 
 
 def _constants(op: Op) -> list[tuple[str, Const]]:

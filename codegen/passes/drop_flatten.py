@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..errors import UserError
-from ..ir import Conv2D, Flatten, Graph, Op, Relu, WindowOp
+from ..ir import Conv2D, Flatten, Graph, Op, Relu, Rescaling, WindowOp
 
 
 def drop_flatten(graph: Graph) -> Graph:
@@ -21,8 +21,9 @@ def drop_flatten(graph: Graph) -> Graph:
         if flattened and isinstance(op, WindowOp):
             what = "convolution" if isinstance(op, Conv2D) else "pooling"
             raise UserError(f"layer {op.name}: a {what} after Flatten is not supported")
-        out = replace(op.out, shape=tensor.shape) if isinstance(op, Relu) else op.out
-        flattened = flattened and isinstance(op, Relu)
+        elementwise = isinstance(op, (Relu, Rescaling))
+        out = replace(op.out, shape=tensor.shape) if elementwise else op.out
+        flattened = flattened and elementwise
         ops.append(replace(op, x=tensor.name, out=out))
         tensor = out
     return graph.with_ops(ops)
