@@ -40,7 +40,7 @@ def make_step(tf: Any, keras: Any, model: Any, recipe: Recipe, total: int) -> An
     watched = model
     if recipe.activity_limit:
         outputs = [layer.output for layer in hidden]
-        watched = keras.Model(model.inputs, [model.outputs[0], *outputs])
+        watched = keras.Model(model.inputs[0], [model.outputs[0], *outputs])
 
     def step(images: Any, labels: Any) -> Any:
         key = tf.stack(

@@ -186,15 +186,13 @@ def test_unsupported_layer_in_a_file(tmp_path: Path, keras: Any, suffix: str) ->
     assert "Conv2D, Dense, Dropout, Flatten" in message
 
 
+@pytest.mark.parametrize("nested", [False, True], ids=["flat", "nested"])
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
-def test_lambda_is_not_run(tmp_path: Path, keras: Any, suffix: str) -> None:
-    model = keras.Sequential(
-        [
-            keras.Input((4,)),
-            keras.layers.Lambda(lambda x: x * 2, name="twice"),
-            keras.layers.Dense(2),
-        ]
-    )
+def test_lambda_is_not_run(tmp_path: Path, keras: Any, suffix: str, nested: bool) -> None:
+    twice = keras.layers.Lambda(lambda x: x * 2, name="twice")
+    if nested:
+        twice = keras.Sequential([keras.Input((4,)), twice])
+    model = keras.Sequential([keras.Input((4,)), twice, keras.layers.Dense(2)])
     path = tmp_path / f"model{suffix}"
     model.save(path)
     assert refused(path).startswith("layer 'twice' (Lambda) is not supported")

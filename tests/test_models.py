@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ from lenetgen.codegen.frontend import load_model
 from lenetgen.codegen.frontend.keras_runtime import import_keras
 from lenetgen.codegen.ir import WeightedOp
 from lenetgen.models import training, zoo
-from lenetgen.models.archive import write_model
+from lenetgen.models.archive import normalize, write_model
 from lenetgen.models.datasets import Dataset, load
 from lenetgen.models.recipe import Recipe
-from lenetgen.models.training import accuracy, split_validation, train
+from lenetgen.models.training import accuracy, scaled, split_validation, train
 
 QUICK = Recipe(epochs=1, batch=32, weight_noise=1 / 16, lr=3e-3)
 needs_data = pytest.mark.skipif(
@@ -212,6 +213,36 @@ def test_archive_bytes_depend_on_the_weights_only(tmp_path: Path, keras: Any) ->
     write_model(first, tmp_path / "a.keras")
     assert (tmp_path / "a.keras").read_bytes() != (tmp_path / "b.keras").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.keras", "b.keras"]
+
+
+def test_archive_keeps_no_addresses_and_no_times(tmp_path: Path) -> None:
+    def archive(name: str, first: int, second: int, date: str) -> Path:
+        config = {"a": {"shared_object_id": first}, "b": [{"shared_object_id": second}] * 2}
+        with zipfile.ZipFile(tmp_path / name, "w") as file:
+            file.writestr("metadata.json", json.dumps({"keras_version": "3", "date_saved": date}))
+            file.writestr("config.json", json.dumps(config))
+        normalize(tmp_path / name, tmp_path / f"{name}.fixed")
+        return tmp_path / f"{name}.fixed"
+
+    one = archive("one", 140_001, 139_000, "2024-01-01@10:00:00")
+    two = archive("two", 7, 8, "2025-01-01@10:00:00")
+    same = archive("same", 7, 7, "2025-01-01@10:00:00")
+    assert one.read_bytes() == two.read_bytes()
+    assert one.read_bytes() != same.read_bytes()  # which objects are shared is content
+    with zipfile.ZipFile(one) as file:
+        assert json.loads(file.read("config.json"))["b"][1] == {"shared_object_id": 2}
+
+
+def test_activity_limit_holds_hidden_results_down(tmp_path: Path, keras: Any) -> None:
+    largest = []
+    for limit in (0.0, 0.5):
+        out = tmp_path / f"{limit}.keras"
+        train("lenet5", "digits", out, Recipe(epochs=3, batch=32, activity_limit=limit))
+        model = keras.saving.load_model(out, compile=False)
+        hidden = keras.Model(model.inputs[0], [model.get_layer(n).output for n in ("conv2", "fc1")])
+        results = hidden(scaled(load("digits", "test").images))
+        largest.append(max(float(np.max(values)) for values in results))
+    assert largest[1] < largest[0] / 2
 
 
 def test_unwritable_folder_is_one_line(tmp_path: Path, keras: Any) -> None:
