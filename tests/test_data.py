@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lenetgen.codegen.errors import UserError
+from lenetgen.codegen.frontend.keras_runtime import import_keras
 from lenetgen.models import datasets
 from lenetgen.models.datasets import enlarge, load
 from lenetgen.models.idx import read_idx
@@ -330,10 +331,19 @@ def test_wrong_choice(choice: str | None, count: int | None, message: str) -> No
         images_for((4, 5, 1), choice, count)
 
 
-def test_failed_download_is_one_line(monkeypatch: pytest.MonkeyPatch, nowhere: Path) -> None:
-    def refuse(name: str) -> None:
-        raise UserError(f"{name}: download failed")
+def test_download_only_if_allowed_and_its_failure_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, nowhere: Path
+) -> None:
+    asked = []
 
-    monkeypatch.setattr(datasets, "_download", refuse)
-    with pytest.raises(UserError, match="mnist: download failed"):
+    def fail() -> None:
+        asked.append(True)
+        raise Exception("URL fetch failure on https://example.org/mnist.npz\nsecond line")
+
+    monkeypatch.setattr(import_keras().datasets.mnist, "load_data", fail)
+    with pytest.raises(UserError, match="MNIST not found"):
+        load("mnist", "test")
+    assert not asked
+    with pytest.raises(UserError, match=r"download failed \(URL fetch failure on [^\n]*\)$"):
         load("mnist", "test", allow_download=True)
+    assert asked
