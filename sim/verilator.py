@@ -318,8 +318,10 @@ def _build(
     identity = _identity([install.version, *args, *make_args], sources, include)
     if executable.is_file() and stamp.is_file() and stamp.read_text() == identity:
         return executable
-    shutil.rmtree(build_dir, ignore_errors=True)
-    build_dir.mkdir(parents=True)
+    build_dir.mkdir(parents=True, exist_ok=True)
+    for pattern in (f"{PREFIX}*", "*.o", "*.d", "*.log", executable.name, stamp.name):
+        for path in build_dir.glob(pattern):  # of an earlier build; whatever else is there stays
+            path.unlink()
     command: list[str | Path] = [install.bin / "verilator", "-Mdir", build_dir, *args]
     run_tool(command, env=env, log=build_dir / "verilator.log")
     makefile = f"{PREFIX}.mk"

