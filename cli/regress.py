@@ -1,0 +1,130 @@
+"""``lenetgen regress``: the co-simulation regression of an emitted folder."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ..codegen.errors import UserError
+from ..codegen.render import to_json, write_text
+from ..models.images import images_for
+from ..sim.package import load
+from ..sim.regression import Regression, as_json, as_markdown, differences, regress
+from .common import input_shape
+
+DEFAULT_IMAGES = 1000
+REPORTS = "reports"
+
+
+@click.command(name="regress", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--dataset", help="A data set's name, or an .npy file of uint8 images.")
+@click.option(
+    "--images",
+    type=click.IntRange(min=1),
+    default=DEFAULT_IMAGES,
+    show_default=True,
+    help="How many images, or as many as there are.",
+)
+@click.option("--layers", is_flag=True, help="Compare every layer's stream in the cocotb bench.")
+@click.option("--waves", is_flag=True, help="Write the bench's waves (slower, large).")
+@click.option("--json", "json_only", is_flag=True, help="Print the result as JSON only.")
+def command(
+    folder: Path,
+    dataset: str | None,
+    images: int,
+    layers: bool,
+    waves: bool,
+    json_only: bool,
+) -> None:
+    """Run the cocotb bench of FOLDER, then a data set through its RTL, every logit.
+
+    Example: lenetgen regress build/lenet5-mixed --images 10000
+
+    Writes FOLDER/reports/regress.json and regress.md. Exit code 0: all integers and cycle counts
+    are equal. 1: a difference. 2: wrong input.
+    """
+    console = Console(file=sys.stderr, quiet=json_only, highlight=False)
+    package = load(folder)
+    data = images_for(input_shape(package.design.graph), dataset, images)
+    console.print(f"{package.title}: {data.source}; {len(data):,} used")
+    columns = (
+        TextColumn("{task.description:>15}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=json_only) as bars:
+        tasks = {}
+
+        def progress(phase: str, done: int, total: int) -> None:
+            if phase not in tasks:
+                tasks[phase] = bars.add_task(phase, total=total)
+            bars.update(tasks[phase], completed=done)
+
+        result = regress(
+            package,
+            # the folder's graph may take vectors, the data sets are images
+            data.images.reshape(len(data), *package.design.graph.input.shape),
+            dataset=data.source,
+            labels=data.labels,
+            layers=layers,
+            waves=waves,
+            progress=progress,
+        )
+    reports = _write(package.folder / REPORTS, result)
+    if json_only:
+        click.echo(json.dumps(as_json(result), indent=2))
+    else:
+        _print(console, result)
+        console.print(f"reports: {reports}", soft_wrap=True)
+    if not result.ok:
+        raise SystemExit(1)
+
+
+def _write(folder: Path, result: Regression) -> Path:
+    try:
+        write_text(folder / "regress.json", to_json(as_json(result)))
+        write_text(folder / "regress.md", as_markdown(result))
+    except OSError as error:
+        raise UserError(f"{folder}: can't write the reports ({error.strerror})") from None
+    return folder
+
+
+def _print(console: Console, result: Regression) -> None:
+    if result.bench is not None:
+        table = Table(title="cocotb bench")
+        for column in ("test", "result", "seconds"):
+            table.add_column(column, justify="right" if column == "seconds" else "left")
+        for test in result.bench.tests:
+            table.add_row(test.name, test.state, f"{test.seconds:.2f}")
+        console.print(table)
+    table = Table(title="RTL against the golden model")
+    for column in ("run", "images", "input gaps", "output stalls", "wrong images", "seconds"):
+        table.add_column(column, justify="left" if column == "run" else "right")
+    for run in result.runs:
+        wrong = "no result" if run.failure else f"{run.wrong_images:,}"
+        share = (f"{run.gap} %", f"{run.stall} %")
+        table.add_row(run.name, f"{run.images:,}", *share, wrong, f"{run.seconds:.1f}")
+    console.print(table)
+    if result.correct is not None:
+        accuracy = 100 * result.correct / result.images
+        console.print(f"accuracy {accuracy:.2f} % ({result.correct:,} of {result.images:,})")
+    console.print(f"{result.ties} images tied (the lowest index wins)")
+    for item in result.cycles:
+        console.print(f"{item.name}: predicted {item.predicted}, measured {item.measured} cycles")
+    for note in differences(result):
+        console.print(f"[red]{escape(note)}[/red]", soft_wrap=True)
+    if result.bench is not None:
+        console.print(f"log: {result.bench.log}", soft_wrap=True)
+        if result.bench.waves is not None:
+            console.print(f"waves: {result.bench.waves}", soft_wrap=True)
+    if result.ok:
+        console.print("[green]all integers and cycle counts are equal[/green]")
