@@ -1,0 +1,194 @@
+"""``verify`` on a small emitted network: all equal, and deliberate bugs named by their place."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from lenetgen.cli import verify as cli_verify
+from lenetgen.codegen.cycles import measure
+from lenetgen.codegen.formats import Rounding
+from lenetgen.codegen.ir import Graph
+from lenetgen.sim import package as package_module
+from lenetgen.sim.golden import GoldenModel
+from lenetgen.sim.locate import first_difference
+from lenetgen.sim.package import Options, Package, load, write
+from lenetgen.sim.verification import Report, as_json, verify
+
+from .small_networks import random_images, small_design
+
+pytestmark = [pytest.mark.verilator, pytest.mark.slow]
+
+IMAGES = random_images(12, 5)
+
+
+@pytest.fixture(scope="module")
+def emitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("verify") / "small"
+    design = small_design()
+    write(design, measure(design), Options(precision="mixed", model="small"), IMAGES[:3], folder)
+    return folder
+
+
+@pytest.fixture
+def broken(emitted: Path) -> Iterator[Package]:
+    """The package, whose files a test may edit; they are put back afterwards."""
+    package = load(emitted)
+    files = {
+        path: path.read_bytes()
+        for folder in ("rtl", "hls")
+        for path in (emitted / folder).rglob("*")
+        if path.is_file()
+    }
+    yield package
+    for path, content in files.items():
+        path.write_bytes(content)
+
+
+def _edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {path.name}"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def _only_rtl_differs(report: Report) -> None:
+    csim, rtl = report.stages
+    assert csim.equal and not rtl.equal and not report.ok
+
+
+def test_all_equal(emitted: Path) -> None:
+    package = load(emitted)
+    seen: dict[str, int] = {}
+    labels = GoldenModel(package.design.graph).run(IMAGES).argmax(axis=1)
+    report = verify(
+        package,
+        IMAGES,
+        labels=labels,
+        rtl_images=10,
+        progress=lambda stage, done, _: seen.update({stage: done}),
+    )
+    assert report.ok
+    assert report.correct == len(IMAGES)
+    assert [(stage.name, stage.images, stage.wrong_images) for stage in report.stages] == [
+        ("csim", 12, 0),
+        ("rtl", 10, 0),
+    ]
+    assert seen == {"golden": 12, "csim": 12, "rtl": 10}
+    assert report.interval == (package.timing.interval,) * 2
+    assert report.latency == (package.timing.latency,) * 2
+
+
+def test_a_wrong_prediction_is_no_success(emitted: Path) -> None:
+    package = load(emitted)
+    slower = replace(package.timing, latency=package.timing.latency + 1)
+    report = verify(replace(package, timing=slower), IMAGES, rtl_images=1)
+    assert all(stage.equal for stage in report.stages)
+    assert not report.ok
+
+
+def _with_truncation(graph: Graph) -> Graph:
+    """The network a requantizer without rounding computes, layer by layer as far as it matters."""
+    ops = [
+        replace(op, out=replace(op.out, format=replace(op.out.fmt, rounding=Rounding.TRN)))
+        if op.out.fmt.rounding is Rounding.RND
+        else op
+        for op in graph.ops
+    ]
+    return replace(graph, ops=tuple(ops))
+
+
+def test_requantizer_rounding_in_rtl(broken: Package) -> None:
+    _edit(
+        broken.folder / "rtl" / "lng_round_up.v",
+        "assign increment = above || tie;",
+        "assign increment = 1'b0;",
+    )
+    report = verify(broken, IMAGES)
+    _only_rtl_differs(report)
+    graph = broken.design.graph
+    found = report.stages[1].difference
+    assert found is not None and found.cycle is not None
+    right = GoldenModel(graph).trace(IMAGES)
+    wrong = GoldenModel(_with_truncation(graph)).trace(IMAGES)
+    place = first_difference(
+        "rtl",
+        graph,
+        found.image,
+        {name: codes[found.image] for name, codes in right.items()},
+        {name: codes[found.image] for name, codes in wrong.items()},
+    )
+    assert replace(found, cycle=None) == place
+
+
+def test_line_buffer_order_in_rtl(broken: Package) -> None:
+    _edit(
+        broken.folder / "rtl" / "lng_window.v",
+        "assign column = twice[column_bank_q*DATA_WIDTH +: ROWS*DATA_WIDTH];",
+        "assign column = twice[ROWS*DATA_WIDTH-1:0];",
+    )
+    report = verify(broken, IMAGES)
+    _only_rtl_differs(report)
+    found = report.stages[1].difference
+    # image 0 is black: every order of its rows is right
+    assert found is not None and (found.image, found.layer) == (1, "conv1")
+    text = as_json(report)["stages"][1]["difference"]["message"]
+    assert f"layer conv1, channel {found.channel}, row {found.row}" in text
+
+
+def test_weight_memory_order_in_rtl(
+    broken: Package, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    memory = broken.folder / "rtl" / "mini_fc1_weights.mem"
+    lines = memory.read_text(encoding="utf-8").splitlines()
+    other = next(index for index, line in enumerate(lines) if line != lines[0])
+    lines[0], lines[other] = lines[other], lines[0]
+    memory.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    report = verify(broken, IMAGES)
+    _only_rtl_differs(report)
+    found = report.stages[1].difference
+    assert found is not None and found.layer == "fc1" and found.cycle is not None
+
+    # the same through the command line: refused as edited, or, unchecked, a difference
+    np.save(tmp_path / "images.npy", IMAGES)
+    command = [str(broken.folder), "--dataset", str(tmp_path / "images.npy")]
+    refused = CliRunner().invoke(cli_verify.command, command)
+    assert "was edited" in str(refused.exception)
+    monkeypatch.setattr(package_module, "_check_files", lambda *_: None)
+    result = CliRunner().invoke(cli_verify.command, command)
+    assert result.exit_code == 1
+    assert f"layer fc1, channel {found.channel}" in result.stderr
+    assert f"cycle {found.cycle}" in result.stderr
+    assert f"expected {found.expected}" in result.stderr and f"got {found.actual}" in result.stderr
+
+
+def test_a_deadlock_is_located(broken: Package) -> None:
+    _edit(
+        broken.folder / "rtl" / "mini_fc1.v",
+        ".m_axis_tready(m_axis_tready)\n    );\nendmodule",
+        ".m_axis_tready(1'b0)\n    );\n    wire unused = m_axis_tready;\nendmodule",
+    )
+    report = verify(broken, IMAGES[:3])
+    rtl = report.stages[1]
+    assert not report.ok and rtl.failure
+    assert rtl.difference is not None
+    # the stage's words are still offered, but never move: what follows it gets nothing new
+    assert rtl.difference.layer in ("fc1", "fc2")
+
+
+def test_wrong_weight_in_cpp(broken: Package) -> None:
+    header = broken.folder / "hls" / "weights" / "conv2.h"
+    text = header.read_text(encoding="utf-8")
+    start = text.index("{") + 1
+    number = next(part for part in text[start:].replace("{", " ").split(",") if part.strip())
+    value = int(number)
+    at = text.index(number.strip(), start)
+    header.write_text(
+        text[:at] + str(90 if value < 40 else -90) + text[at + len(number.strip()) :],
+        encoding="utf-8",
+    )
+    report = verify(broken, IMAGES, rtl_images=0)
+    csim = report.stages[0]
+    assert not report.ok and csim.difference is not None
+    assert csim.difference.layer == "conv2" and csim.difference.cycle is None
