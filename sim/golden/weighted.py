@@ -48,8 +48,8 @@ def extract_windows(images: Array, window: Window, fill: int) -> Array:
     return view.transpose(0, 1, 2, 4, 5, 3)
 
 
-def _magnitude(op: WeightedOp, x: Tensor) -> int:
-    """A bound on every partial sum of products, in product codes, bias included."""
+def largest_sum(op: WeightedOp, x: Tensor) -> int:
+    """A bound on every partial sum of ``op``, bias included, as a code of its accumulator."""
     assert op.accumulator is not None and op.weights.format is not None
     largest = max(abs(x.range[0]), abs(x.range[1]))
     taps = np.abs(op.weights.values.reshape(-1, op.weights.shape[-1])).astype(object)
@@ -71,7 +71,7 @@ def _aligned_bias(op: WeightedOp) -> Array:
 
 
 def _parameters(op: WeightedOp, x: Tensor) -> tuple[Array, Array, np.dtype[Any]]:
-    dtype = np.dtype(exact_dtype(_magnitude(op, x)))
+    dtype = np.dtype(exact_dtype(largest_sum(op, x)))
     weights = op.weights.values.reshape(-1, op.weights.shape[-1])
     scaled = weights.astype(object) * (1 << _product_shift(op, x))
     return scaled.astype(dtype), _aligned_bias(op).astype(dtype), dtype
@@ -83,7 +83,7 @@ def _finish(op: WeightedOp, x: Tensor) -> Kernel:
     fraction, fmt = op.accumulator.format.fraction_bits, op.out.fmt
     if fmt == op.accumulator.format:
         return (lambda sums: np.maximum(sums, 0)) if relu else (lambda sums: sums)
-    cast = requantizer(fraction, fmt, _magnitude(op, x))
+    cast = requantizer(fraction, fmt, largest_sum(op, x))
 
     def finish(sums: Array) -> Array:
         if sums.dtype == object:
