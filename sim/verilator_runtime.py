@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from ..codegen.user_cache import cache_root
 from .toolrun import run_tool
 
 KEEP_ENTRIES = 24  # of about 4 MB each; the longest unused go first
@@ -26,10 +27,7 @@ KEEP_ENTRIES = 24  # of about 4 MB each; the longest unused go first
 
 def cache_folder() -> Path:
     """The folder with one sub-folder per set of run-time objects; need not exist."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG specification: a relative path is to be ignored.
-    root = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
-    return root / "lenetgen" / "verilator"
+    return cache_root() / "verilator"
 
 
 class RuntimeObjects:

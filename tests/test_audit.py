@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
+from lenetgen.codegen import audit_parse
 from lenetgen.codegen.audit import AuditError, AuditReport, audit, check
 
 ADDER = """\
@@ -306,6 +308,39 @@ def test_missing_top_and_double_definition(tmp_path: Path) -> None:
     (finding,) = audit([*files, tmp_path / "again.v"], "top").findings
     assert (finding.file, finding.line) == ("again.v", 2)
     assert finding.message == "module defined twice, also in adder.v line 2"
+
+
+def test_parser_tables_are_cached_and_a_damaged_cache_does_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path)
+    files = [tmp_path / "top.v", tmp_path / "adder.v"]
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    monkeypatch.setattr(audit_parse, "_trees", {})
+
+    def fresh() -> bytes:
+        audit_parse._parser.cache_clear()
+        audit_parse._trees.clear()
+        assert check(files, "top").findings == ()
+        (tables,) = (cache / "lenetgen" / "pyverilog").iterdir()
+        return tables.read_bytes()
+
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    first = fresh()
+    assert fresh() == first
+    (tables,) = (cache / "lenetgen" / "pyverilog").iterdir()
+    for damaged in (first[: len(first) // 2], b"not a pickle"):
+        tables.write_bytes(damaged)
+        assert fresh() == first
+    shutil.rmtree(cache)
+    cache.write_text("no folder")
+    audit_parse._parser.cache_clear()
+    audit_parse._trees.clear()
+    assert check(files, "top").findings == ()
+    assert sorted(tmp_path.iterdir()) == [*before[:1], cache, *before[1:]], "litter"
+    audit_parse._parser.cache_clear()
 
 
 def test_endless_recursion_is_stopped(tmp_path: Path) -> None:
