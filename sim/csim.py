@@ -29,8 +29,6 @@ CHUNK = 256  # most images per process: progress is told this often
 BUILD = Path(".build") / "csim"
 FLAGS = (
     "-std=c++14",
-    "-O3",
-    "-march=native",
     "-Wall",
     "-Wno-unknown-pragmas",
     "-Wno-unused-label",  # loop labels are for the synthesis report
@@ -57,11 +55,13 @@ class CsimBinary:
         return self.tensors[0][1]
 
 
-def compile(folder: Path, exact: bool = False, trace: bool = False) -> CsimBinary:
+def compile(
+    folder: Path, exact: bool = False, trace: bool = False, optimize: int = 3
+) -> CsimBinary:
     """Compile ``folder``'s C++; an earlier build of the same sources is used again.
 
     ``exact``: ``ap_int`` of the declared widths instead of machine integers, slower. ``trace``:
-    every stream is recorded. Build and log lie in ``folder/.build/csim``. ``UserError`` if there
+    every stream is recorded. ``optimize``: the compiler's level, 0 to 3. Build and log lie in ``folder/.build/csim``. ``UserError`` if there
     is no emitted C++, no compiler, or it refuses the sources (with the end of its log).
     """
     hls = folder / "hls"
@@ -69,9 +69,11 @@ def compile(folder: Path, exact: bool = False, trace: bool = False) -> CsimBinar
     top = description["top"]
     compiler = shutil.which("g++")
     if compiler is None:
-        raise UserError("C simulation needs g++, which is not on the PATH (Debian: apt install g++)")
+        raise UserError(
+            "C simulation needs g++, which is not on the PATH (Debian: apt install g++)"
+        )
     include = headers()
-    flags = [*FLAGS, *["-DLNG_EXACT_CODES"] * exact, *["-DLNG_TRACE"] * trace]
+    flags = [*FLAGS, f"-O{optimize}", *["-DLNG_EXACT_CODES"] * exact, *["-DLNG_TRACE"] * trace]
     build = folder / BUILD / _hash(hls, compiler, include, flags)
     binary = build / "csim"
     if not binary.exists():
@@ -122,7 +124,7 @@ def run(
     if trace and not binary.trace:
         binary = compile(binary.folder, binary.exact, trace=True)
     sizes = [int(np.prod(shape)) for _, shape in binary.tensors]
-    width = sum(sizes) if binary.trace else binary.outputs
+    width = sum(sizes) * binary.trace + binary.outputs
     codes = np.empty((len(images), width), dtype=np.int64)
     part = max(1, min(CHUNK, -(-len(images) // max(processes, 1))))
 
@@ -136,9 +138,12 @@ def run(
             if progress is not None:
                 progress(done.result())
             done.result()
+    logits = codes[:, width - binary.outputs :]
     if not trace:
-        return codes[:, width - binary.outputs :]
+        return logits
     ends = np.cumsum(sizes)
+    if not np.array_equal(logits, codes[:, ends[-1] - sizes[-1] : ends[-1]]):
+        raise RuntimeError("C simulation: the logits on AXI are not the last layer's codes")
     return {
         name: codes[:, end - size : end].reshape(len(images), *shape)
         for (name, shape), size, end in zip(binary.tensors, sizes, ends, strict=True)
@@ -198,4 +203,3 @@ def _build(binary: Path, command: list[str]) -> None:
     if done.returncode != 0:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-LOG_LINES:])
         raise UserError(f"C simulation: g++ failed, log in {log}; its end:\n{tail}")
-

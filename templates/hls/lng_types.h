@@ -115,18 +115,26 @@ struct lng_sum {
 template <class T>
 inline typename lng_code<T>::type lng_code_of(const T& x) {
 #pragma HLS INLINE
-    typename lng_format<T>::exact code;
+#if LNG_NATIVE_CODES
+    return x.V;
+#else
+    typename lng_code<T>::type code;
     code.range() = x.range();
     return code;
+#endif
 }
 
 // The number of type T whose code is `code`.
 template <class T, class C>
 inline T lng_from_code(const C& code) {
 #pragma HLS INLINE
-    const typename lng_format<T>::exact bits = code;
     T x;
+#if LNG_NATIVE_CODES
+    x.V = code;
+#else
+    const typename lng_code<T>::type bits = code;
     x.range() = bits.range();
+#endif
     return x;
 }
 
