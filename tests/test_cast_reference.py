@@ -128,6 +128,30 @@ def test_quantize_at_ties_and_ends(fmt: FixedPoint, data: st.DataObject) -> None
     assert quantize(np.array(values), fmt).tolist() == [reference(Fraction(v), fmt) for v in values]
 
 
+def documented(n: int, m: int, mode: Rounding) -> int:
+    """The table of docs/semantics.md, section 3.1, word by word."""
+    b = n // m
+    r = n - b * m
+    sign = (n > 0) - (n < 0)
+    nearest = (2 * n + m) // (2 * m)
+    return {
+        Rounding.TRN: b,
+        Rounding.TRN_ZERO: b + 1 if r > 0 and n < 0 else b,
+        Rounding.RND: nearest,
+        Rounding.RND_MIN_INF: -((m - 2 * n) // (2 * m)),
+        Rounding.RND_ZERO: sign * -((m - 2 * abs(n)) // (2 * m)),
+        Rounding.RND_INF: sign * ((2 * abs(n) + m) // (2 * m)),
+        Rounding.RND_CONV: nearest - 1 if 2 * r == m and nearest % 2 == 1 else nearest,
+    }[mode]
+
+
+@pytest.mark.parametrize("mode", Rounding)
+def test_formulas_of_the_document(mode: Rounding) -> None:
+    for m in (1, 2, 3, 4, 6, 8, 9, 16):
+        for n in range(-5 * m - 1, 5 * m + 2):
+            assert documented(n, m, mode) == rounded(Fraction(n, m), mode), (n, m)
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_quantize_refuses_what_is_no_number(value: float) -> None:
     with pytest.raises(ValueError, match="finite"):
