@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
+from typing import NoReturn
 
 import click
 
 from .. import __version__
 from ..codegen.errors import UserError
+from ..sim.toolrun import ToolError
 
 # name: (module under lenetgen.cli, one-line help). A module is imported only when its command runs.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -49,10 +50,20 @@ def cli() -> None:
     """
 
 
-def main(argv: list[str] | None = None) -> Any:
-    """Run the command line; exit 0 on success, 1 on a found difference, 2 on a user's mistake."""
+def main(argv: list[str] | None = None) -> NoReturn:
+    """Run the command line; exit 0 on success, 1 on a found difference, 2 on bad input or tools.
+
+    130 after Ctrl-C. An outside tool that fails shows the end of its output and where its log is.
+    """
     try:
-        return cli.main(args=argv, prog_name="lenetgen")
-    except UserError as error:
+        result = cli.main(args=argv, prog_name="lenetgen", standalone_mode=False)
+        sys.exit(result if isinstance(result, int) else 0)
+    except (UserError, ToolError) as error:
         click.echo(f"lenetgen: {error}", err=True)
         sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("lenetgen: interrupted", err=True)
+        sys.exit(130)

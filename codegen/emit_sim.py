@@ -1,4 +1,7 @@
-"""Writes ``sim/``: the C++ harness for Verilator (the cocotb bench is ``emit_bench``)."""
+"""Writes ``sim/``: the C++ harness for Verilator and the plain Verilog test bench.
+
+The cocotb bench is ``emit_bench``; stimulus and expected results are written where images are.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from .cycles import Timing
 from .design import Design
 from .emit_verilog import output_bits
 from .render import render, write_text
+
+STIMULUS, EXPECTED = "stimulus.mem", "expected.mem"  # in sim/, read under their bare names
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,23 @@ class HarnessContext:
     outputs: int
     patience: int
     stages: tuple[HarnessStage, ...]
+
+
+@dataclass(frozen=True)
+class BenchContext:
+    """What ``tb.v.j2`` is rendered with; times in cycles, ``half_period`` in ns."""
+
+    banner: str
+    top: str
+    in_bits: int
+    in_words: int
+    out_bits: int
+    outputs: int
+    frames: int
+    timeout: int
+    half_period: str
+    stimulus: str
+    expected: str
 
 
 def storage_bytes(bits: int) -> int:
@@ -60,8 +82,35 @@ def harness_context(design: Design, timing: Timing, banner: str) -> HarnessConte
     )
 
 
-def emit(design: Design, timing: Timing, banner: str, out: Path) -> list[str]:
-    """Write ``out/sim/harness.cpp``; return the written names."""
-    context = harness_context(design, timing, banner)
-    write_text(out / "sim" / "harness.cpp", render("sim/harness.cpp.j2", {"m": context}))
-    return ["sim/harness.cpp"]
+def bench_context(
+    design: Design, timing: Timing, banner: str, frames: int, clock_ns: float
+) -> BenchContext:
+    """The context of the Verilog test bench that plays ``frames`` frames."""
+    return BenchContext(
+        banner=banner,
+        top=design.name,
+        in_bits=design.source.lanes * 8,
+        in_words=design.source.words,
+        out_bits=output_bits(design),
+        outputs=design.graph.output.size,
+        frames=frames,
+        timeout=4 * (frames + 1) * (timing.interval + timing.latency) + 1000,
+        half_period=f"{clock_ns / 2:.3f}",
+        stimulus=STIMULUS,
+        expected=EXPECTED,
+    )
+
+
+def emit(
+    design: Design, timing: Timing, banner: str, out: Path, *, frames: int, clock_ns: float
+) -> list[str]:
+    """Write ``sim/harness.cpp`` and ``sim/tb_<name>.v`` (for ``frames`` frames); return them."""
+    harness = {"m": harness_context(design, timing, banner)}
+    bench = {"m": bench_context(design, timing, banner, frames, clock_ns)}
+    texts = {
+        "sim/harness.cpp": render("sim/harness.cpp.j2", harness),
+        f"sim/tb_{design.name}.v": render("sim/tb.v.j2", bench),
+    }
+    for name, text in texts.items():
+        write_text(out / name, text)
+    return list(texts)

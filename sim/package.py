@@ -141,7 +141,9 @@ def _fill(
     emit_hls.write_vectors(out, images, logits)
     rtl = emit_verilog.emit(design, line, out)
     audit.check([out / file for file in rtl.verilog], rtl.top)
-    emit_sim.emit(design, timing, line, out)
+    bench, sim_top = f"sim/tb_{design.name}.v", f"tb_{design.name}"
+    frames, clock = len(images), options.clock_ns
+    emit_sim.emit(design, timing, line, out, frames=frames, clock_ns=clock)
     emit_bench.emit(design, timing, line, out)
     write_vectors(design, images, logits, out)
     context = emit_vivado.VivadoContext(
@@ -151,6 +153,8 @@ def _fill(
         clock_ns=options.clock_ns,
         rtl_files=rtl.verilog,
         mem_files=rtl.memory,
+        sim_files=(bench, f"sim/{emit_sim.STIMULUS}", f"sim/{emit_sim.EXPECTED}"),
+        sim_top=sim_top,
         hls_top=hls.top,
         hls_files=(*hls.sources, *hls.headers),
         hls_tb_files=hls.tb,

@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codegen.design import Design
+from ..codegen.emit_sim import EXPECTED, STIMULUS
 from ..codegen.emit_verilog import output_bits
 from ..codegen.render import write_text
 from ..codegen.rtl_memory import hex_lines, pack_words
 
-STIMULUS, EXPECTED, ARRAYS = "sim/stimulus.mem", "sim/expected.mem", "sim/vectors.npz"
+FOLDER, ARRAYS = "sim", "sim/vectors.npz"
 
 
 def input_words(design: Design, images: npt.NDArray[np.uint8]) -> list[int]:
@@ -36,8 +37,8 @@ def write_vectors(
     """Write the three files for ``images`` and their golden ``logits`` (n, outputs)."""
     bits = output_bits(design)
     stimulus = hex_lines(input_words(design, images), design.source.lanes * 8)
-    write_text(out / STIMULUS, stimulus)
-    write_text(out / EXPECTED, hex_lines(pack_words(logits.reshape(-1, 1), bits), bits))
+    write_text(out / FOLDER / STIMULUS, stimulus)
+    write_text(out / FOLDER / EXPECTED, hex_lines(pack_words(logits.reshape(-1, 1), bits), bits))
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, images=images, logits=logits)
     (out / ARRAYS).write_bytes(buffer.getvalue())
