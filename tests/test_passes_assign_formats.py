@@ -67,6 +67,17 @@ def test_dense() -> None:
     assert run(op, LayerPrecision(Q44, Q44, None)) == exact
 
 
+def test_sum_is_as_wide_as_what_the_cast_drops() -> None:
+    """A layer pruned to nothing needs two bits, but the C++ headers can't drop eight of two."""
+    op = dense([[0.0]] * 4, [0.0])
+    typed = run(op, LayerPrecision(Q44, Q44, Q44))
+    assert isinstance(typed, Dense)
+    assert typed.accumulator == Accumulator(FixedPoint(True, 8, -4), 0, 0)
+    exact = run(op, LayerPrecision(Q44, Q44, None))
+    assert isinstance(exact, Dense)
+    assert exact.accumulator == Accumulator(FixedPoint(True, 2, -10), 0, 0)
+
+
 def test_relu_cuts_the_range_but_not_the_accumulator() -> None:
     op = replace(dense([[-1.0]] * 4, [0.0]), activation=Activation.RELU)
     typed = run(op, LayerPrecision(Q44, Q44, Q44))

@@ -2,7 +2,7 @@
 
 Accumulators get their width here as well, because an exact result has the accumulator's format:
 interval analysis with the real weights and the input's code range, zero always included, so that
-no partial sum can leave the accumulator.
+no partial sum that starts with the bias can leave the accumulator.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _typed_weighted(op: WeightedOp, x: Tensor, types: LayerPrecision) -> Op:
     assert types.weight is not None and types.bias is not None
     weights = Const(quantize(op.weights.values, types.weight), types.weight)
     bias = Const(quantize(op.bias.values, types.bias), types.bias)
-    accumulator = accumulator_for(op, x, weights, bias)
+    accumulator = _castable(accumulator_for(op, x, weights, bias), types.result)
     low, high = accumulator.low, accumulator.high
     if op.activation is Activation.RELU:
         low, high = max(low, 0), max(high, 0)
@@ -74,6 +74,14 @@ def _typed_weighted(op: WeightedOp, x: Tensor, types: LayerPrecision) -> Op:
     else:
         out = _cast_tensor(op.out, accumulator.format.fraction_bits, low, high, types.result)
     return replace(op, weights=weights, bias=bias, accumulator=accumulator, out=out)
+
+
+def _castable(accumulator: Accumulator, result: FixedPoint | None) -> Accumulator:
+    """Widen to the number of bits the cast drops: the ``ap_fixed`` headers assert it."""
+    fmt = accumulator.format
+    dropped = 0 if result is None else fmt.fraction_bits - result.fraction_bits
+    width = min(max(fmt.width, dropped), MAX_ACCUMULATOR_BITS)
+    return replace(accumulator, format=FixedPoint(True, width, width - fmt.fraction_bits))
 
 
 def accumulator_for(op: WeightedOp, x: Tensor, weights: Const, bias: Const) -> Accumulator:
