@@ -55,9 +55,9 @@ class Part:
     writes_user: bool = False
 
 
-@dataclass(frozen=True)
-class StageContext:
-    """What ``stage.v.j2`` is rendered with."""
+@dataclass(frozen=True, kw_only=True)
+class StageModule:
+    """A stage's module: its comments and the words of its two streams."""
 
     banner: str
     name: str
@@ -67,8 +67,6 @@ class StageContext:
     in_width: int
     out_lanes: int
     out_width: int
-    links: tuple[Link, ...]
-    parts: tuple[Part, ...]
 
     @property
     def in_bits(self) -> int:
@@ -79,6 +77,14 @@ class StageContext:
     def out_bits(self) -> int:
         """Bits of an output word."""
         return self.out_lanes * self.out_width
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageContext(StageModule):
+    """What ``stage.v.j2`` is rendered with."""
+
+    links: tuple[Link, ...]
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True)
@@ -93,29 +99,11 @@ class TableLane:
     out_high: int
 
 
-@dataclass(frozen=True)
-class TableContext:
+@dataclass(frozen=True, kw_only=True)
+class TableContext(StageModule):
     """What ``table.v.j2`` is rendered with."""
 
-    banner: str
-    name: str
-    title: str
-    notes: tuple[str, ...]
-    in_lanes: int
-    in_width: int
-    out_lanes: int
-    out_width: int
     lanes: tuple[TableLane, ...]
-
-    @property
-    def in_bits(self) -> int:
-        """Bits of an input word."""
-        return self.in_lanes * self.in_width
-
-    @property
-    def out_bits(self) -> int:
-        """Bits of an output word."""
-        return self.out_lanes * self.out_width
 
 
 def parameters(**values: int | str) -> tuple[Parameter, ...]:
