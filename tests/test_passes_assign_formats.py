@@ -165,11 +165,11 @@ def test_zero_padding_counts_even_where_zero_is_no_code_of_the_input() -> None:
         x="x",
         out=Tensor("y", (2, 2, 1)),
         window=Window.same((2, 2), (1, 1), (2, 2)),
-        weights=Const(np.full((2, 2, 1, 1), 2), fmt),
+        weights=Const(np.array([2, -2, 2, -2]).reshape(2, 2, 1, 1), fmt),
         bias=Const(np.array([7]), fmt),
     )
     acc = accumulator_for(op, x, op.weights, op.bias)
-    assert (acc.low, acc.high) == (0, 7 + 4 * 2 * 5)
+    assert (acc.low, acc.high) == (7 - 4 * 5, 7 + 4 * 5)
 
 
 def test_ranges_hold_for_the_extreme_images() -> None:

@@ -129,6 +129,21 @@ def test_auto() -> None:
     assert cast.result == quantized(8, 9)
 
 
+def test_auto_at_the_edge_of_a_type() -> None:
+    """Half a step above the largest code rounds up and would saturate; below it does not."""
+
+    def result(name: str, low: float, high: float) -> FixedPoint | None:
+        return auto(network(), {**RANGES, name: (low, high)}).layers[name].result
+
+    edge = 255.5 / 256
+    assert result("average", 0.0, edge) == quantized(8, 1, signed=False)
+    assert result("average", 0.0, np.nextafter(edge, 0)) == quantized(8, 0, signed=False)
+    assert result("fc1", -1.0, 127.5 / 128) == quantized(8, 2)
+    assert result("fc1", -127.5 / 128, 0.0) == quantized(8, 1)
+    assert result("average", 0.0, 0.0) == quantized(8, 0, signed=False)
+    assert result("fc1", 0.0, 0.0) == quantized(8, 1)
+
+
 @pytest.mark.parametrize("signed", [True, False])
 def test_auto_covers_and_wastes_no_bit(rng: np.random.Generator, signed: bool) -> None:
     """What was seen fits without saturating; with one integer bit less it would not."""
