@@ -108,11 +108,14 @@ def _covering(width: int, values: np.ndarray, *, signed: bool) -> FixedPoint:
     largest = float(np.max(np.abs(values), initial=0.0))
     if largest == 0.0:
         return quantized(width, 1 if signed else 0, signed=signed)
+    low, high = min(float(np.min(values)), 0.0), max(float(np.max(values)), 0.0)
     integer_bits = int(np.frexp(largest)[1]) + (1 if signed else 0) - 1
     while True:
         fmt = quantized(width, integer_bits, signed=signed)
-        top = float(fmt.real(fmt.max_code)) + float(fmt.step) / 2
-        if largest < top or (signed and -float(np.min(values)) == largest == top):
+        # half a step below the least code rounds up to it; above the largest it rounds away
+        half = float(fmt.step) / 2
+        least = float(fmt.real(fmt.min_code)) - half if signed else low
+        if least <= low and high < float(fmt.real(fmt.max_code)) + half:
             return fmt
         integer_bits += 1
 

@@ -120,7 +120,7 @@ def test_auto() -> None:
         "conv": LayerPrecision(signed(8, 1), signed(16, 3), unsigned(1)),
         "average": LayerPrecision(None, None, unsigned(0)),
         "max": LayerPrecision(None, None, None),
-        "fc1": LayerPrecision(signed(8, 3), signed(16, 1), signed(8, 4)),
+        "fc1": LayerPrecision(signed(8, 2), signed(16, 1), signed(8, 4)),
         "relu": LayerPrecision(None, None, unsigned(2)),
         "fc2": LayerPrecision(signed(8, 0), signed(16, 8), None),
     }
@@ -139,7 +139,8 @@ def test_auto_at_the_edge_of_a_type() -> None:
     assert result("average", 0.0, edge) == quantized(8, 1, signed=False)
     assert result("average", 0.0, np.nextafter(edge, 0)) == quantized(8, 0, signed=False)
     assert result("fc1", -1.0, 127.5 / 128) == quantized(8, 2)
-    assert result("fc1", -127.5 / 128, 0.0) == quantized(8, 1)
+    assert result("fc1", -128.5 / 128, 0.0) == quantized(8, 1)
+    assert result("fc1", np.nextafter(-128.5 / 128, -2), 0.0) == quantized(8, 2)
     assert result("average", 0.0, 0.0) == quantized(8, 0, signed=False)
     assert result("fc1", 0.0, 0.0) == quantized(8, 1)
 
