@@ -8,6 +8,12 @@ module lng_add_modulo #(
     input  wire [WIDTH-1:0] x,
     output wire [WIDTH-1:0] y
 );
+    generate
+        if (ADDEND < 0 || ADDEND >= MODULUS || (1 << WIDTH) < MODULUS) begin : gen_bad_parameter
+            lng_add_modulo_addend_or_width u_bad_parameter ();
+        end
+    endgenerate
+
     localparam [31:0] ADDEND_32 = ADDEND;
     localparam [31:0] BACK_32   = MODULUS - ADDEND;
     localparam [31:0] LIMIT_32  = MODULUS - ADDEND;

@@ -24,6 +24,12 @@ module lng_average #(
     input  wire [SELECT_WIDTH-1:0] select,
     output reg  [OUT_WIDTH-1:0]    mean
 );
+    generate
+        if ((1 << SELECT_WIDTH) < COUNTS) begin : gen_bad_parameter
+            lng_average_select_width_too_small u_bad_parameter ();
+        end
+    endgenerate
+
     localparam integer QUOTIENT_WIDTH = N_WIDTH + 2;
 
     wire [COUNTS*QUOTIENT_WIDTH-1:0] quotients;

@@ -24,6 +24,12 @@ module lng_axis_input #(
     output wire                  flag_tvalid,
     input  wire                  flag_tready
 );
+    generate
+        if (PIXELS < 1) begin : gen_bad_parameter
+            lng_axis_input_pixels_below_1 u_bad_parameter ();
+        end
+    endgenerate
+
     localparam integer COUNT_WIDTH = (PIXELS > 1) ? $clog2(PIXELS) : 1;
     localparam [31:0] LAST_32 = PIXELS - 1;
     localparam [COUNT_WIDTH-1:0] LAST = LAST_32[COUNT_WIDTH-1:0];

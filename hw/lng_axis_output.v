@@ -27,6 +27,12 @@ module lng_axis_output #(
     output wire                        m_axis_tvalid,
     input  wire                        m_axis_tready
 );
+    generate
+        if (LANE_WIDTH > TDATA_WIDTH) begin : gen_bad_parameter
+            lng_axis_output_lane_wider_than_tdata u_bad_parameter ();
+        end
+    endgenerate
+
     localparam integer LANE_INDEX_WIDTH = (LANES > 1) ? $clog2(LANES) : 1;
     localparam integer ELEMENT_WIDTH    = (GROUP > 1) ? $clog2(GROUP) : 1;
     localparam integer GROUP_WIDTH      = (GROUPS > 1) ? $clog2(GROUPS) : 1;

@@ -19,6 +19,12 @@ module lng_chunk #(
     output wire                            m_axis_tvalid,
     input  wire                            m_axis_tready
 );
+    generate
+        if (OUT_LANES < 1 || OUT_LANES > IN_LANES) begin : gen_bad_parameter
+            lng_chunk_out_lanes_not_within_in_lanes u_bad_parameter ();
+        end
+    endgenerate
+
     localparam integer CHUNKS = (IN_LANES + OUT_LANES - 1) / OUT_LANES;
     localparam integer WIDTH  = OUT_LANES * LANE_WIDTH;
 

@@ -21,6 +21,12 @@ module lng_divide #(
     input  wire [IN_WIDTH-1:0]  x,
     output reg  [OUT_WIDTH-1:0] y
 );
+    generate
+        if (DIVISOR < 1 || UP < 0) begin : gen_bad_parameter
+            lng_divide_divisor_below_1 u_bad_parameter ();
+        end
+    endgenerate
+
     localparam integer SHIFTED_WIDTH = IN_WIDTH + UP;
     localparam integer PRODUCT_WIDTH = N_WIDTH + MULTIPLIER_WIDTH;
     // one bit more than the quotient of the largest n can need

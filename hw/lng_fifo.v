@@ -18,6 +18,12 @@ module lng_fifo #(
     output wire                  m_axis_tvalid,
     input  wire                  m_axis_tready
 );
+    generate
+        if (DEPTH < 1) begin : gen_bad_parameter
+            lng_fifo_depth_below_1 u_bad_parameter ();
+        end
+    endgenerate
+
     localparam integer ADDR_WIDTH  = (DEPTH > 1) ? $clog2(DEPTH) : 1;
     localparam integer COUNT_WIDTH = $clog2(DEPTH + 1);
 

@@ -37,6 +37,12 @@ module lng_mvu #(
     output wire                     m_axis_tvalid,
     input  wire                     m_axis_tready
 );
+    generate
+        if (PE < 1 || SIMD < 1 || CHUNKS < 1 || ROUNDS < 1 || ACC_WIDTH < 2 || PRODUCT_SHIFT < 0) begin : gen_bad_parameter
+            lng_mvu_parameter_too_small u_bad_parameter ();
+        end
+    endgenerate
+
     localparam integer LEVELS      = $clog2(SIMD);
     localparam integer DELAY       = LEVELS + 1;  // from a word and its weights to its sum
     localparam integer WORDS       = CHUNKS * ROUNDS;

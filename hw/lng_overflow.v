@@ -10,6 +10,12 @@ module lng_overflow #(
     input  wire [IN_WIDTH-1:0]  x,
     output wire [OUT_WIDTH-1:0] y
 );
+    generate
+        if (IN_WIDTH < 2 || OVERFLOW < 0 || OVERFLOW > 3) begin : gen_bad_parameter
+            lng_overflow_unknown_mode_or_width u_bad_parameter ();
+        end
+    endgenerate
+
     // one more bit than the wider of the two, so that limits and x compare as signed numbers
     localparam integer WIDTH = ((IN_WIDTH > OUT_WIDTH) ? IN_WIDTH : OUT_WIDTH) + 1;
     localparam integer VALUE_BITS = (OUT_SIGNED != 0) ? OUT_WIDTH - 1 : OUT_WIDTH;

@@ -23,6 +23,13 @@ module lng_pack #(
     output wire                            m_axis_tvalid,
     input  wire                            m_axis_tready
 );
+    generate
+        if (PER_WORD < 1 || TOTAL < 1 || OUT_LANES > PER_WORD * IN_LANES
+                || OUT_LANES <= (PER_WORD - 1) * IN_LANES) begin : gen_bad_parameter
+            lng_pack_lanes_do_not_fit u_bad_parameter ();
+        end
+    endgenerate
+
     localparam integer WIDTH = IN_LANES * LANE_WIDTH;
 
     generate

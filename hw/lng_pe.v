@@ -24,6 +24,12 @@ module lng_pe #(
     input  wire [ROUND_WIDTH-1:0]       round,  // which accumulator
     output reg  [ACC_WIDTH-1:0]         y
 );
+    generate
+        if ((1 << ROUND_WIDTH) < ROUNDS) begin : gen_bad_parameter
+            lng_pe_round_width_too_small u_bad_parameter ();
+        end
+    endgenerate
+
     localparam integer X_WIDTH = (IN_SIGNED != 0) ? IN_WIDTH : IN_WIDTH + 1;
     localparam integer PRODUCT_WIDTH = X_WIDTH + WEIGHT_WIDTH;
     localparam integer SUM_WIDTH = PRODUCT_WIDTH + $clog2(SIMD);

@@ -13,6 +13,12 @@ module lng_reduce_tree #(
     input  wire [OPERANDS*WIDTH-1:0] x,  // operand 0 in the low bits
     output wire [WIDTH-1:0]          y
 );
+    generate
+        if (OPERANDS < 1 || OPERATION < 0 || OPERATION > 2) begin : gen_bad_parameter
+            lng_reduce_tree_unknown_operation u_bad_parameter ();
+        end
+    endgenerate
+
     localparam integer HALF = (OPERANDS + 1) / 2;  // operands left after one level
 
     generate

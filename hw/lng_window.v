@@ -3,8 +3,11 @@
 // (registered) and shifts it into the ROWS x COLUMNS window registers. Padding is masked at the
 // window's edge, never streamed. The next row's columns push the right edge of a row out; when
 // they are not there yet, dummy columns do, so an isolated frame flushes itself.
-// Throughput: one column per cycle; latency from the pixel that completes a window to the window:
-// 3 cycles. s_axis_tready does not depend on s_axis_tvalid. Reset: control bits only.
+// Throughput: one column per cycle (an image one pixel wide: down to one in two cycles); latency
+// from the pixel that completes a window to the window: 3 cycles, if no column of padding follows.
+// Where some do, the last windows of a row wait for the next columns: those of the next row or
+// frame once its first column is there, else dummies.
+// s_axis_tready does not depend on s_axis_tvalid. Reset: control bits only.
 `default_nettype none
 module lng_window #(
     parameter integer DATA_WIDTH  = 8,   // bits per pixel (all channels), >= 1
@@ -33,6 +36,19 @@ module lng_window #(
     output wire                               m_axis_tvalid,
     input  wire                               m_axis_tready
 );
+    generate
+        if (PAD_TOP < 0 || PAD_TOP >= ROWS
+                || PAD_LEFT < 0 || PAD_LEFT >= COLUMNS) begin : gen_bad_parameter
+            lng_window_padding_not_below_size u_bad_parameter ();
+        end
+    endgenerate
+    generate
+        if (STRIDE_Y < 1 || STRIDE_X < 1 || (OUT_HEIGHT - 1) * STRIDE_Y - PAD_TOP >= HEIGHT
+                || (OUT_WIDTH - 1) * STRIDE_X - PAD_LEFT >= WIDTH) begin : gen_bad_position
+            lng_window_position_outside_image u_bad_position ();
+        end
+    endgenerate
+
     // columns of the right padding that are really used
     localparam integer OVER_X  = (OUT_WIDTH - 1) * STRIDE_X - PAD_LEFT + COLUMNS - WIDTH;
     localparam integer LAG     = (OVER_X > 0) ? OVER_X : 0;

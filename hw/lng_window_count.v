@@ -43,6 +43,10 @@ module lng_window_count #(
                 end
             end
             if (DELAY == 0) begin : gen_no_delay
+                // no register, no state
+                // verilator lint_off UNUSEDSIGNAL
+                wire unused = clk & ce;
+                // verilator lint_on UNUSEDSIGNAL
                 assign select = found;
             end else begin : gen_delay
                 reg [DELAY*SELECT_WIDTH-1:0] found_q;
