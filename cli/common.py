@@ -67,10 +67,10 @@ def calibration_images(graph: Graph, dataset: str | None) -> tuple[Images, str]:
     shape = input_shape(graph)
     if dataset is not None:
         chosen = images_for(shape, dataset, CALIBRATION_IMAGES, split="train")
-        return chosen.images, chosen.source
+        return chosen.images, f"{len(chosen)} images of {chosen.source}"
     if shape == (28, 28, 1):
-        name = "mnist" if find("mnist") is not None else "digits"
+        name = "mnist" if find("mnist", part="train") is not None else "digits"
         chosen = load(name, "train").first(CALIBRATION_IMAGES)
-        return chosen.images, chosen.source
+        return chosen.images, f"{len(chosen)} images of {chosen.source}"
     images = seeded_random_images(shape, CALIBRATION_IMAGES, 2)
     return images, f"{len(images)} random images"

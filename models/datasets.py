@@ -107,9 +107,9 @@ def load(
     return Dataset(images, labels, name, f"{title}, {part} of {len(images):,} ({where})")
 
 
-def find(name: str, folder: Path | None = None) -> str | None:
-    """Return where the test part of a data set lies (``LENETGEN_DATA``, ...), None if nowhere."""
-    for place, _ in _places(name, ("test",), folder):
+def find(name: str, folder: Path | None = None, *, part: str = "test") -> str | None:
+    """Return where a part of a data set lies (``LENETGEN_DATA``, ...), None if nowhere."""
+    for place, _ in _places(name, (part,), folder):
         return place
     return None
 
