@@ -12,7 +12,7 @@ import io
 import shutil
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,11 +122,13 @@ def run_folder(
     layers: Path | None = None,
     test_filter: str | None = None,
     waves: bool = False,
+    plusargs: Sequence[str] = (),
     progress: Callable[[str], None] | None = None,
 ) -> CosimReport:
     """Build ``folder/rtl`` and run ``folder/sim/test_<top>.py``, as ``run_benches`` does.
 
-    Works on edited folders, too. ``layers``: a file of ``write_layers``.
+    Works on edited folders, too. ``layers``: a file of ``write_layers``. ``plusargs`` go to the
+    simulator (``+NAME`` for ``$test$plusargs("NAME")``).
     """
     tell = progress or (lambda _: None)
     rtl, build = folder.resolve() / "rtl", folder.resolve() / BUILD_FOLDER
@@ -148,7 +150,7 @@ def run_folder(
     tell("running the cocotb bench")
     env = {"PYTHONDONTWRITEBYTECODE": "1", "COCOTB_TRUST_INERTIAL_WRITES": "1"}
     env["LENETGEN_LAYERS"] = "" if layers is None else str(layers.resolve())
-    tests, log = _run(design, f"test_{top}", folder / "sim", run, env, test_filter, waves)
+    tests, log = _run(design, f"test_{top}", folder / "sim", run, env, test_filter, plusargs)
     finished = time.perf_counter()
     dump = run / "dump.vcd"
     return CosimReport(tests, built - started, finished - built, log, dump if waves else None)
@@ -161,7 +163,7 @@ def _run(
     run: Path,
     env: dict[str, str],
     test_filter: str | None,
-    waves: bool,
+    plusargs: Sequence[str],
 ) -> tuple[tuple[BenchTest, ...], Path]:
     results, log = run / "results.xml", run / "cocotb.log"
     try:
@@ -172,7 +174,8 @@ def _run(
             python_path=[sources],
             env=env,
             test_filter=test_filter,
-            trace=waves,
+            plusargs=plusargs,
+            trace=design.trace,
             timeout=TIMEOUT,
         )
     except ToolError:

@@ -266,10 +266,11 @@ def as_markdown(result: Regression) -> str:
     if result.correct is not None:
         share = 100 * result.correct / result.images
         lines += [f"Accuracy {share:.2f} % ({result.correct} of {result.images})."]
-    lines += ["", "| RTL against the golden model | images | wrong |", "| --- | --- | --- |"]
+    header = ("RTL against the golden model", "images", "input gaps", "output stalls", "wrong")
+    lines += ["", f"| {' | '.join(header)} |", "| --- | --- | --- | --- | --- |"]
     for run in result.runs:
         wrong = "no result" if run.failure else str(run.wrong_images)
-        lines.append(f"| {run.name} ({run.gap} %, {run.stall} %) | {run.images} | {wrong} |")
+        lines.append(f"| {run.name} | {run.images} | {run.gap} % | {run.stall} % | {wrong} |")
     lines += ["", "| cycles | predicted | measured |", "| --- | --- | --- |"]
     for item in result.cycles:
         measured = "-" if item.measured is None else str(item.measured)
