@@ -13,7 +13,6 @@ import numpy as np
 
 from .emit_hls_average import Average, average_for
 from .emit_hls_weights import Weights, table_weights, weights_for
-from .errors import UserError
 from .formats import FixedPoint
 from .ir import (
     Activation,
@@ -234,8 +233,6 @@ def _relu(op: Relu, x: Tensor, source: Stream, result: Stream, schedule: Schedul
 
 @layer_for.register
 def _table(op: InputTable, x: Tensor, source: Stream, result: Stream, schedule: Schedule) -> Layer:
-    if op.table.shape[0] != source.lanes or x.fmt.width != 8 or x.fmt.signed:
-        raise UserError(f"layer {op.name}: an input table must be the first layer")
     return Layer(
         name=op.name,
         template="hls/table.h.j2",
@@ -283,8 +280,8 @@ def _weighted(
         template="",
         title="",
         notes=(
-            f"Sums are exact, codes {op.accumulator.low} to {op.accumulator.high} in "
-            f"{sum_format}; one cast, to {op.out.fmt}.",
+            f"Sums are exact, codes {op.accumulator.low} to {op.accumulator.high} in {sum_format};",
+            f"one cast, to {op.out.fmt}.",
         ),
         x=source,
         y=result,

@@ -48,7 +48,8 @@ def weights_for(op: WeightedOp, order: np.ndarray, pe: int) -> Weights:
     return Weights(
         op.name,
         (
-            f"Codes of {op.name}'s weights and biases ({op.weights.format}; {op.bias.format}).",
+            f"Codes of {op.name}'s weights, {op.weights.format},",
+            f"and biases, {op.bias.format}.",
             "weights[step][output][input] of a group of outputs, step by step; missing ones are 0.",
         ),
         (

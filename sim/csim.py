@@ -30,6 +30,8 @@ BUILD = Path(".build") / "csim"
 FLAGS = (
     "-std=c++14",
     "-Wall",
+    "-Wno-uninitialized",  # the ap_fixed headers' own
+    "-Wno-maybe-uninitialized",
     "-Wno-unknown-pragmas",
     "-Wno-unused-label",  # loop labels are for the synthesis report
 )
@@ -61,8 +63,9 @@ def compile(
     """Compile ``folder``'s C++; an earlier build of the same sources is used again.
 
     ``exact``: ``ap_int`` of the declared widths instead of machine integers, slower. ``trace``:
-    every stream is recorded. ``optimize``: the compiler's level, 0 to 3. Build and log lie in ``folder/.build/csim``. ``UserError`` if there
-    is no emitted C++, no compiler, or it refuses the sources (with the end of its log).
+    every stream is recorded. ``optimize``: the compiler's level, 0 to 3. Build and log lie in
+    ``folder/.build/csim``. ``UserError`` if there is no emitted C++, no compiler, or it refuses
+    the sources (with the end of its log).
     """
     hls = folder / "hls"
     description = _description(hls)

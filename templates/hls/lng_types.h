@@ -89,10 +89,10 @@ struct lng_code {
 };
 
 // lng_stored<T>::type: a code in a constant array. Simulation keeps machine integers there, as
-// compilers take minutes to start up thousands of ap_int constants.
+// g++ takes minutes over thousands of ap_int constants; small designs can define LNG_EXACT_ROM.
 template <class T>
 struct lng_stored {
-#ifdef __SYNTHESIS__
+#if defined(__SYNTHESIS__) || defined(LNG_EXACT_ROM)
     typedef typename lng_format<T>::exact type;
 #else
     typedef typename lng_machine<lng_format<T>::width, lng_format<T>::is_signed>::type type;
