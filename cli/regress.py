@@ -107,8 +107,9 @@ def _print(console: Console, result: Regression) -> None:
             table.add_row(test.name, test.state, f"{test.seconds:.2f}")
         console.print(table)
     table = Table(title="RTL against the golden model")
-    for column in ("run", "images", "input gaps", "output stalls", "wrong images", "seconds"):
-        table.add_column(column, justify="left" if column == "run" else "right")
+    table.add_column("run", no_wrap=True)
+    for column in ("images", "input gaps", "output stalls", "wrong images", "seconds"):
+        table.add_column(column, justify="right")
     for run in result.runs:
         wrong = "no result" if run.failure else f"{run.wrong_images:,}"
         share = (f"{run.gap} %", f"{run.stall} %")
