@@ -257,6 +257,9 @@ class CycleModel:
         self.output = _Output(design.result, self.fifos[-1], self.flags)
         self.word = 0
         self.cycle = 0
+        # no stage is busy for longer without moving a word
+        longest = max(stage.chunks * stage.rounds + stage.depth for stage in design.stages)
+        self.patience = 2 * longest + 10_000
 
     def run(self, frames: int) -> list[tuple[int, int]]:
         """Send ``frames`` back to back; (first word in, last result out) cycles of each."""
@@ -284,7 +287,7 @@ class CycleModel:
                 moved |= fifo.commit()
             moved |= self.flags.commit()
             quiet = 0 if moved else quiet + 1
-            if quiet > 200_000:
+            if quiet > self.patience:
                 raise CycleModelError(f"nothing moved for {quiet} cycles at cycle {self.cycle}")
             self.cycle += 1
         return list(zip(starts, ends, strict=True))

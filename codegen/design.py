@@ -8,7 +8,7 @@ pipeline depth and the FIFO behind it. Widths inside a stage are the emitter's b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .ir import AvgPool2D, Conv2D, Dense, Graph, MaxPool2D, Op, Tensor, WeightedOp, Window, WindowOp
 from .layout import StreamLayout, input_layout
@@ -84,6 +84,10 @@ def build_design(name: str, graph: Graph, schedule: Schedule) -> Design:
         _with_fifo(stage, plain[index + 1] if index + 1 < len(plain) else None)
         for index, stage in enumerate(plain)
     ]
+    if not any(isinstance(stage.op, Dense) for stage in stages):
+        # Results may leave the last stage while their frame still arrives, but the output port
+        # can't pass them on before it knows that the frame is well formed: room for all of them.
+        stages[-1] = replace(stages[-1], fifo=max(stages[-1].fifo, stages[-1].result.words))
     return Design(name, graph, tuple(stages), schedule, input_layout(graph.input))
 
 
@@ -120,14 +124,4 @@ def _with_fifo(stage: Stage, consumer: Stage | None) -> Stage:
         window = consumer.op.window
         rows = window.size[0] - 1 - window.padding.top
         need = max(need, (rows * consumer.x.image_shape[1] + window.size[1]) * words)
-    return Stage(
-        stage.op,
-        stage.x,
-        stage.source,
-        stage.result,
-        stage.fold,
-        stage.chunks,
-        stage.rounds,
-        stage.depth,
-        need,
-    )
+    return replace(stage, fifo=need)

@@ -64,8 +64,9 @@ class RtlFiles:
 
 
 def output_bits(design: Design) -> int:
-    """Width of the result port: 32 bits, or 64 where a logit needs more."""
-    width = design.graph.output.fmt.width
+    """Width of the result port, whose words are signed: 32 bits, or 64 where a logit needs more."""
+    output = design.graph.output.fmt
+    width = output.width + (not output.signed)
     if width > 64:
         raise UserError(f"the result type {design.graph.output.fmt} is wider than 64 bits")
     return 32 if width <= 32 else 64

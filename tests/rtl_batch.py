@@ -57,8 +57,9 @@ class Play:
     """What one design is fed.
 
     ``words`` (words, bytes); word i is offered after ``holds[i]`` results have left, and after a
-    reset where ``resets[i]``. The run ends when ``expect`` results have left and nothing moves any
-    more. ``gap``/``stall``: percent of cycles at which a pause of 1..``burst`` cycles begins.
+    reset where ``resets[i]``. The run ends when ``expect`` results have left since the last reset
+    and nothing moves any more. ``gap``/``stall``: percent of cycles at which a pause of
+    1..``burst`` cycles begins.
     """
 
     words: Words
@@ -113,7 +114,7 @@ def lanes(words: Words, count: int, width: int, *, signed: bool) -> npt.NDArray[
     """(words, count): the ``width``-bit lanes of each word, lane 0 lowest."""
     bits = np.unpackbits(words, axis=1, bitorder="little")[:, : count * width]
     weights = np.int64(1) << np.arange(width, dtype=np.int64)
-    if signed:
+    if signed and width < 64:  # int64 has bit 63 negative anyway
         weights[-1] = -weights[-1]
     return bits.reshape(len(words), count, width).astype(np.int64) @ weights
 

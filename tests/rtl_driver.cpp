@@ -54,7 +54,7 @@ struct Dut {
     void* m_data; std::size_t m_size; CData* m_valid; CData* m_ready;
     std::vector<Probe> probes;
     std::vector<Level> levels;
-    u64 expect = 0, count = 0, next = 0, quiet = 0, reset_left = 0;
+    u64 expect = 0, count = 0, next = 0, quiet = 0, reset_left = 0, since_reset = 0;
     bool offering = false, was_reset = false;
     std::vector<std::uint32_t> holds;
     Bytes resets, words;
@@ -64,7 +64,7 @@ struct Dut {
     bool waiting = false;
     Bytes waiting_word;
 
-    bool satisfied() const { return next == count && out.count >= expect; }
+    bool satisfied() const { return next == count && since_reset >= expect; }
     void drive() {
         if (reset_left) {
             *rst = --reset_left != 0;
@@ -76,6 +76,7 @@ struct Dut {
             if (resets[next] && !was_reset) {
                 was_reset = true;
                 reset_left = 4;
+                since_reset = 0;
                 *rst = 1;
                 *s_valid = *m_ready = 0;
                 return;
@@ -110,6 +111,7 @@ struct Dut {
         }
         if (*m_valid && *m_ready) {
             out.add(cycle, m_data, m_size);
+            ++since_reset;
             quiet = 0;
         }
     }

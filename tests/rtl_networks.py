@@ -141,8 +141,7 @@ class Network:
     def results(self, out: Stream) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """(values, TLAST) of each output word."""
         bits = output_bits(self.design)
-        signed = self.design.graph.output.fmt.signed
-        values = lanes(out.words, 1, bits, signed=signed)[:, 0]
+        values = lanes(out.words, 1, bits, signed=True)[:, 0]
         return values, np.unpackbits(out.words, axis=1, bitorder="little")[:, bits] == 1
 
 
