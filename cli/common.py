@@ -1,8 +1,20 @@
-"""What several commands share: finding the model's graph and its calibration images."""
+"""What several commands share: the model's graph, calibration images, progress bars."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from ..codegen.errors import UserError
 from ..codegen.frontend import load_model
@@ -74,3 +86,23 @@ def calibration_images(graph: Graph, dataset: str | None) -> tuple[Images, str]:
         return chosen.images, f"{len(chosen)} images of {chosen.source}"
     images = seeded_random_images(shape, CALIBRATION_IMAGES, 2)
     return images, f"{len(images)} random images"
+
+
+@contextlib.contextmanager
+def progress_bars(console: Console, *, disable: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Bars on ``console`` while the block runs: the function takes phase, done, in all."""
+    columns = (
+        TextColumn("{task.description:>15}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=disable) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def progress(phase: str, done: int, total: int) -> None:
+            if phase not in tasks:
+                tasks[phase] = bars.add_task(phase, total=total)
+            bars.update(tasks[phase], completed=done)
+
+        yield progress

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ..codegen.errors import UserError
@@ -17,7 +16,7 @@ from ..codegen.render import to_json, write_text
 from ..models.images import images_for
 from ..sim.package import load
 from ..sim.regression import Regression, as_json, as_markdown, differences, regress
-from .common import input_shape
+from .common import input_shape, progress_bars
 
 DEFAULT_IMAGES = 1000
 REPORTS = "reports"
@@ -55,20 +54,7 @@ def command(
     package = load(folder)
     data = images_for(input_shape(package.design.graph), dataset, images)
     console.print(f"{package.title}: {data.source}; {len(data):,} used")
-    columns = (
-        TextColumn("{task.description:>15}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=json_only) as bars:
-        tasks = {}
-
-        def progress(phase: str, done: int, total: int) -> None:
-            if phase not in tasks:
-                tasks[phase] = bars.add_task(phase, total=total)
-            bars.update(tasks[phase], completed=done)
-
+    with progress_bars(console, disable=json_only) as progress:
         result = regress(
             package,
             # the folder's graph may take vectors, the data sets are images

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ..models.images import images_for
 from ..sim.package import load
 from ..sim.verification import Report, as_json, verify
-from .common import input_shape
+from .common import input_shape, progress_bars
 
 DEFAULT_IMAGES = 1000
 
@@ -49,20 +48,7 @@ def command(
     package = load(folder)
     data = images_for(input_shape(package.design.graph), dataset, images)
     console.print(f"{package.title}: {data.source}")
-    columns = (
-        TextColumn("{task.description:>8}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=json_only) as bars:
-        tasks = {}
-
-        def progress(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done)
-
+    with progress_bars(console, disable=json_only) as progress:
         report = verify(
             package,
             data.images,
@@ -94,9 +80,8 @@ def _print(console: Console, report: Report) -> None:
             f"accuracy {accuracy:.2f} % ({report.correct:,} of {report.images:,}), "
             f"{report.ties} tied (the lowest index wins)"
         )
-    for label, pair in (("interval", report.interval), ("latency", report.latency)):
-        if pair is not None:
-            console.print(f"{label}: predicted {pair[0]}, measured {pair[1]} cycles")
+    for item in report.cycles:
+        console.print(f"{item.name}: predicted {item.predicted}, measured {item.measured} cycles")
     for stage in report.stages:
         if stage.failure:
             console.print(f"[red]{stage.name}: {stage.failure}[/red]", soft_wrap=True)

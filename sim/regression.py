@@ -6,63 +6,21 @@ a page of text. Which images those are and where reports go is the command's bus
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..codegen.cycles import MAX_FRAMES
 from .cosim import CosimReport, run_benches
 from .golden import GoldenModel
-from .locate import Difference, first_difference, logit_difference
 from .package import Package
 from .rtl import RtlSimulation
+from .rtl_check import Cycles, Images, Progress, RtlRun, classify, counter, measure_cycles, play
 from .toolrun import ToolError
-from .verification import classify
-
-Images = npt.NDArray[np.uint8]
-Logits = npt.NDArray[np.int64]
-Progress = Callable[[str, int, int], None]  # phase, done, in all
 
 STRESSED_IMAGES = 50
 STRESS = 30  # percent of the cycles with an input gap, and with an output stall
-SEED = 1
-
-
-@dataclass
-class RtlRun:
-    """The images that went through RTL in one manner; gap and stall in percent of the cycles."""
-
-    name: str
-    images: int
-    gap: int
-    stall: int
-    wrong_images: int = 0
-    seconds: float = 0.0
-    difference: Difference | None = None
-    failure: str = ""  # why there are no results
-
-    @property
-    def ok(self) -> bool:
-        """Whether every logit is the golden model's."""
-        return not self.failure and self.wrong_images == 0
-
-
-@dataclass(frozen=True)
-class Cycles:
-    """A predicted and the measured number of cycles; None: it could not be measured."""
-
-    name: str
-    predicted: int
-    measured: int | None
-
-    @property
-    def ok(self) -> bool:
-        """Whether they agree."""
-        return self.predicted == self.measured
 
 
 @dataclass
@@ -103,7 +61,7 @@ def regress(
     """
     tell = progress or (lambda *_: None)
     model = GoldenModel(package.design.graph)
-    expected = model.run(images, _counter(tell, "golden", len(images)))
+    expected = model.run(images, counter(tell, "golden", len(images)))
     classes, ties = classify(expected)
     correct = None if labels is None else int((classes == labels).sum())
     result = Regression(package, dataset, len(images), ties, correct)
@@ -125,96 +83,9 @@ def regress(
             run.failure = str(error)
         return result
     for run in result.runs:
-        _play(run, package, model, simulation, images[: run.images], expected, tell)
-    result.cycles = _timing(package, simulation, images)
+        play(run, package, model, simulation, images[: run.images], expected, tell)
+    result.cycles = measure_cycles(package, simulation, images)
     return result
-
-
-def _counter(tell: Progress, phase: str, total: int) -> Callable[[int], None]:
-    done = 0
-
-    def count(more: int) -> None:
-        nonlocal done
-        done += more
-        tell(phase, done, total)
-
-    tell(phase, 0, total)
-    return count
-
-
-def _play(
-    run: RtlRun,
-    package: Package,
-    model: GoldenModel,
-    simulation: RtlSimulation,
-    images: Images,
-    expected: Logits,
-    tell: Progress,
-) -> None:
-    """Fill ``run`` in: compare every logit, locate the first difference."""
-    started = time.perf_counter()
-    count = _counter(tell, run.name, len(images))
-    try:
-        logits = simulation.run(
-            images, gap=run.gap, stall=run.stall, seed=SEED, progress=count
-        ).logits
-        wrong = (logits != expected[: len(images)]).any(axis=1)
-        run.wrong_images = int(wrong.sum())
-        if wrong.any():
-            image = int(np.argmax(wrong))
-            run.difference = _locate(run, package, model, simulation, images, image)
-            run.difference = run.difference or logit_difference(
-                "rtl", package.design.graph, image, expected[image], logits[image]
-            )
-    except ToolError as error:
-        run.failure = str(error)
-        run.difference = _locate(run, package, model, simulation, images, 0)
-    run.seconds = time.perf_counter() - started
-
-
-def _locate(
-    run: RtlRun,
-    package: Package,
-    model: GoldenModel,
-    simulation: RtlSimulation,
-    images: Images,
-    image: int,
-) -> Difference | None:
-    """The first wrong element of any layer, played from the frame before ``image`` on."""
-    start = max(image - 1, 0)
-    frames = images[start : start + 2]
-    golden = model.trace(frames)
-    streams = simulation.trace(frames, gap=run.gap, stall=run.stall, seed=SEED)
-    for place in range(len(frames)):
-        difference = first_difference(
-            "rtl",
-            package.design.graph,
-            start + place,
-            {name: codes[place] for name, codes in golden.items()},
-            {name: stream.codes[place] for name, stream in streams.items()},
-            {name: stream.cycles[place] for name, stream in streams.items()},
-        )
-        if difference is not None:
-            return difference
-    return None
-
-
-def _timing(package: Package, simulation: RtlSimulation, images: Images) -> list[Cycles]:
-    """Interval of back-to-back frames once it is steady, latency of an isolated one."""
-    frames = np.resize(images[:MAX_FRAMES], (MAX_FRAMES, *images.shape[1:]))
-    interval = latency = None
-    try:
-        steps = np.diff(simulation.run(frames).last)[-3:]
-        interval = int(steps[-1]) if len(set(steps.tolist())) == 1 else None
-        alone = simulation.run(frames[:2], isolated=True)
-        spans = (alone.last - alone.first).tolist()
-        latency = int(spans[0]) if len(set(spans)) == 1 else None
-    except ToolError:
-        pass  # the run of all images has told why
-    return [
-        Cycles("interval", package.timing.interval, interval),
-        Cycles("latency", package.timing.latency, latency),
-    ]
 
 
 def as_json(result: Regression) -> dict[str, Any]:

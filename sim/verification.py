@@ -7,7 +7,6 @@ the result is shown is the command's business.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,15 +18,22 @@ from .golden import GoldenModel
 from .locate import Difference, first_difference, logit_difference
 from .package import Package
 from .rtl import RtlSimulation
+from .rtl_check import (
+    Cycles,
+    Images,
+    Logits,
+    Progress,
+    RtlRun,
+    classify,
+    counter,
+    locate,
+    measure_cycles,
+    play,
+)
 from .toolrun import ToolError
-
-Images = npt.NDArray[np.uint8]
-Logits = npt.NDArray[np.int64]
-Progress = Callable[[str, int, int], None]  # stage, images done, images in all
 
 LAYER_IMAGES_CSIM = 100
 LAYER_IMAGES_RTL = 2
-STEADY_FRAMES = 8  # back to back, to see the interval
 
 
 @dataclass
@@ -50,33 +56,20 @@ class StageResult:
 
 @dataclass
 class Report:
-    """All stages; ``interval`` and ``latency`` as (predicted, measured) cycles."""
+    """All stages, and the cycles predicted and measured."""
 
     images: int
     ties: int
     correct: int | None
     golden_seconds: float
     stages: list[StageResult] = field(default_factory=list)
-    interval: tuple[int, int] | None = None
-    latency: tuple[int, int] | None = None
-
-    @property
-    def timing_equal(self) -> bool:
-        """Whether predicted and measured cycles agree (or were not measured)."""
-        pairs = [pair for pair in (self.interval, self.latency) if pair is not None]
-        return all(predicted == measured for predicted, measured in pairs)
+    cycles: list[Cycles] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
         """Whether nothing differs."""
-        return self.timing_equal and all(stage.equal for stage in self.stages)
-
-
-def classify(logits: Logits) -> tuple[npt.NDArray[np.int64], int]:
-    """Classes (lowest index among the largest logits) and how many images tied."""
-    largest = logits.max(axis=1, keepdims=True)
-    ties = int(((logits == largest).sum(axis=1) > 1).sum())
-    return logits.argmax(axis=1), ties
+        stages = all(stage.equal for stage in self.stages)
+        return stages and all(cycles.ok for cycles in self.cycles)
 
 
 def verify(
@@ -91,7 +84,7 @@ def verify(
     tell = progress or (lambda *_: None)
     model = GoldenModel(package.design.graph)
     started = time.perf_counter()
-    expected = model.run(images, _counter(tell, "golden", len(images)))
+    expected = model.run(images, counter(tell, "golden", len(images)))
     seconds = time.perf_counter() - started
     classes, ties = classify(expected)
     correct = None if labels is None else int((classes == labels).sum())
@@ -103,18 +96,6 @@ def verify(
     return report
 
 
-def _counter(tell: Progress, stage: str, total: int) -> Callable[[int], None]:
-    done = 0
-
-    def count(more: int) -> None:
-        nonlocal done
-        done += more
-        tell(stage, done, total)
-
-    tell(stage, 0, total)
-    return count
-
-
 def _verify_csim(
     package: Package, model: GoldenModel, images: Images, expected: Logits, tell: Progress
 ) -> StageResult:
@@ -123,7 +104,7 @@ def _verify_csim(
     started = time.perf_counter()
     try:
         binary = csim.compile(package.folder)
-        logits = csim.run(binary, images, progress=_counter(tell, "csim", len(images)))
+        logits = csim.run(binary, images, progress=counter(tell, "csim", len(images)))
         assert not isinstance(logits, dict)
         wrong = (logits != expected).any(axis=1)
         result.wrong_images = int(wrong.sum())
@@ -160,63 +141,22 @@ def _verify_rtl(
     tell: Progress,
     report: Report,
 ) -> None:
-    layers = min(LAYER_IMAGES_RTL, len(images))
-    result = StageResult("rtl", len(images), layers)
+    result = StageResult("rtl", len(images), min(LAYER_IMAGES_RTL, len(images)))
     report.stages.append(result)
     started = time.perf_counter()
     tell("rtl", 0, len(images))
-    simulation = RtlSimulation(package.design, package.folder)
-    wrong = np.zeros(len(images), dtype=bool)
     try:
-        run = simulation.run(images, progress=_counter(tell, "rtl", len(images)))
-        wrong = (run.logits != expected).any(axis=1)
-        alone = simulation.run(images[:1], isolated=True)
-        report.latency = (package.timing.latency, int(alone.last[0] - alone.first[0]))
-        report.interval = _interval(package, simulation, images)
+        simulation = RtlSimulation(package.design, package.folder)
     except ToolError as error:
-        result.failure = str(error).splitlines()[0]
-    result.wrong_images = int(wrong.sum())
-    start = max(int(np.argmax(wrong)) - layers + 1, 0) if wrong.any() else 0
-    result.difference = _trace_rtl(package, model, simulation, images, start, layers)
-    if result.difference is None and wrong.any():
-        image = int(np.argmax(wrong))
-        result.difference = logit_difference(
-            "rtl", package.design.graph, image, expected[image], run.logits[image]
-        )
+        result.failure = str(error)
+        return
+    run = RtlRun("rtl", len(images))
+    play(run, package, model, simulation, images, expected, tell)
+    result.wrong_images, result.failure = run.wrong_images, run.failure
+    # even where all logits are right, a wrong layer may have been rounded away
+    result.difference = run.difference or locate(run, package, model, simulation, images, 0)
+    report.cycles = measure_cycles(package, simulation, images)
     result.seconds = time.perf_counter() - started
-
-
-def _interval(package: Package, simulation: RtlSimulation, images: Images) -> tuple[int, int]:
-    """Predicted and measured interval of back-to-back frames."""
-    frames = np.resize(images[:STEADY_FRAMES], (STEADY_FRAMES, *images.shape[1:]))
-    last = simulation.run(frames).last
-    return package.timing.interval, int(last[-1] - last[-2])
-
-
-def _trace_rtl(
-    package: Package,
-    model: GoldenModel,
-    simulation: RtlSimulation,
-    images: Images,
-    start: int,
-    count: int,
-) -> Difference | None:
-    """Compare every layer of ``count`` frames from ``start`` on, back to back."""
-    frames = images[start : start + count]
-    golden = model.trace(frames)
-    streams = simulation.trace(frames)
-    for place in range(len(frames)):
-        difference = first_difference(
-            "rtl",
-            package.design.graph,
-            start + place,
-            {name: codes[place] for name, codes in golden.items()},
-            {name: stream.codes[place] for name, stream in streams.items()},
-            {name: stream.cycles[place] for name, stream in streams.items()},
-        )
-        if difference is not None:
-            return difference
-    return None
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -227,8 +167,10 @@ def as_json(report: Report) -> dict[str, Any]:
         "ties": report.ties,
         "correct": report.correct,
         "golden_seconds": round(report.golden_seconds, 3),
-        "interval_cycles": _pair(report.interval),
-        "latency_cycles": _pair(report.latency),
+        **{
+            f"{cycles.name}_cycles": {"predicted": cycles.predicted, "measured": cycles.measured}
+            for cycles in report.cycles
+        },
         "stages": [
             {
                 "stage": stage.name,
@@ -242,10 +184,6 @@ def as_json(report: Report) -> dict[str, Any]:
             for stage in report.stages
         ],
     }
-
-
-def _pair(values: tuple[int, int] | None) -> dict[str, int] | None:
-    return None if values is None else {"predicted": values[0], "measured": values[1]}
 
 
 def _plain(difference: Difference) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from lenetgen.sim import cosim, regression
 from lenetgen.sim.cosim import BenchTest, CosimReport
 from lenetgen.sim.golden import GoldenModel
 from lenetgen.sim.package import Options, Package, load, write
-from lenetgen.sim.regression import Cycles, Regression, RtlRun, as_markdown, differences, regress
+from lenetgen.sim.regression import Regression, as_markdown, differences, regress
+from lenetgen.sim.rtl_check import Cycles, RtlRun
 from lenetgen.sim.toolrun import ToolError
 
 from .small_networks import random_images, small_design

@@ -15,6 +15,7 @@ from lenetgen.sim import package as package_module
 from lenetgen.sim.golden import GoldenModel
 from lenetgen.sim.locate import first_difference
 from lenetgen.sim.package import Options, Package, load, write
+from lenetgen.sim.rtl_check import Cycles
 from lenetgen.sim.verification import Report, as_json, verify
 
 from .small_networks import random_images, small_design
@@ -76,8 +77,11 @@ def test_all_equal(emitted: Path) -> None:
         ("rtl", 10, 0),
     ]
     assert seen == {"golden": 12, "csim": 12, "rtl": 10}
-    assert report.interval == (package.timing.interval,) * 2
-    assert report.latency == (package.timing.latency,) * 2
+    timing = package.timing
+    assert report.cycles == [
+        Cycles("interval", timing.interval, timing.interval),
+        Cycles("latency", timing.latency, timing.latency),
+    ]
 
 
 def test_a_wrong_prediction_is_no_success(emitted: Path) -> None:
