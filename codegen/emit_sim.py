@@ -35,7 +35,8 @@ class HarnessContext:
     in_bits: int
     out_bits: int
     outputs: int
-    patience: int
+    patience: int  # cycles without a handshake that mean it hangs
+    drain: int  # cycles after which a frame has left every stage
     stages: tuple[HarnessStage, ...]
 
 
@@ -74,6 +75,7 @@ def harness_context(design: Design, timing: Timing, banner: str) -> HarnessConte
         in_bits=design.source.lanes * 8,
         out_bits=output_bits(design),
         outputs=design.graph.output.size,
+        drain=timing.interval + timing.latency,
         patience=20 * (timing.interval + timing.latency) + 10_000,
         stages=tuple(
             HarnessStage(s.op.name, storage_bytes(s.result.lanes * s.op.out.fmt.width))

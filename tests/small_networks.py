@@ -52,7 +52,7 @@ class Builder:
 
 
 def small_float_graph(seed: int = 7) -> Graph:
-    """LeNet-5 in small: 8×8×1, two convolutions (same, valid), a pool, two dense layers."""
+    """LeNet-5 in small: 8×8×1, two convolutions (same, valid), two pools, two dense layers."""
     b = Builder((8, 8, 1), seed)
     same = Window.same((3, 3), (1, 1), (8, 8))
     b.add(Conv2D, "conv1", (8, 8, 3), window=same, **b.weights(3, 3, 1, 3))
@@ -60,7 +60,8 @@ def small_float_graph(seed: int = 7) -> Graph:
     b.add(MaxPool2D, "pool1", (4, 4, 3), window=Window((2, 2), (2, 2)))
     b.add(Conv2D, "conv2", (3, 3, 4), window=Window((2, 2)), **b.weights(2, 2, 3, 4))
     b.add(Relu, "relu2", (3, 3, 4))
-    b.add(Dense, "fc1", (7,), **b.weights(36, 7))
+    b.add(MaxPool2D, "pool2", (1, 1, 4), window=Window((2, 2), (2, 2)))  # leaves a row over
+    b.add(Dense, "fc1", (7,), **b.weights(4, 7))
     b.add(Relu, "relu3", (7,))
     b.add(Dense, "fc2", (5,), **b.weights(7, 5))
     b.add(Softmax, "softmax", (5,))
