@@ -27,6 +27,7 @@ from .common import bench_images, choose_precision, float_graph
 
 BENCH_IMAGES = 8  # frames of the stimulus that comes with the benches
 GOAL_ATTEMPTS = 6
+TABLE_WIDTH = 100  # columns: a narrower terminal folds the lines, but no type is cut
 
 
 @click.command(name="emit", context_settings={"help_option_names": ["-h", "--help"]})
@@ -162,6 +163,7 @@ def summary(package: Package, folder: Path, seconds: float) -> dict[str, Any]:
 
 
 def _print(console: Console, package: Package, folder: Path, seconds: float) -> None:
+    console.width = max(console.width, TABLE_WIDTH)
     table = Table(title=f"{package.title}: {folder}")
     for column in ("layer", "kind", "result", "type", "PE x SIMD", "cycles/frame"):
         table.add_column(column, justify="right" if column == "cycles/frame" else "left")

@@ -123,7 +123,12 @@ class Batch:
     """The compiled designs. ``files``: their Verilog; memory files lie in ``memory``."""
 
     def __init__(
-        self, folder: Path, duts: Sequence[Dut], files: Sequence[Path], memory: Path | None = None
+        self,
+        folder: Path,
+        duts: Sequence[Dut],
+        files: Sequence[Path],
+        memory: Path | None = None,
+        opt: str = "-O1",
     ) -> None:
         self.duts = {dut.name: dut for dut in duts}
         assert len(self.duts) == len(duts)
@@ -138,7 +143,7 @@ class Batch:
             "batch",
             main,
             ["-Wno-WIDTHEXPAND", "--output-split", "20000"],
-            "-O1",
+            opt,
         )
 
     def play(

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from lenetgen.codegen import emit_verilog
-from lenetgen.codegen.cycles import CycleModel
+from lenetgen.codegen.cycles import CycleModel, Timing, measure
 from lenetgen.codegen.design import Design, Stage, build_design
 from lenetgen.codegen.emit_verilog import output_bits
 from lenetgen.codegen.ir import Graph
@@ -41,6 +42,11 @@ class Network:
         """Golden results are computed here."""
         design = build_design(name, graph, make_schedule(graph, folds))
         return cls(design, images, GoldenModel(graph).trace(images))
+
+    @cached_property
+    def timing(self) -> Timing:
+        """What the cycle model predicts."""
+        return measure(self.design)
 
     @property
     def name(self) -> str:
@@ -146,7 +152,10 @@ class Network:
 
 
 def make_batch(
-    folder: Path, networks: Sequence[Network], patches: Mapping[str, Patch] | None = None
+    folder: Path,
+    networks: Sequence[Network],
+    patches: Mapping[str, Patch] | None = None,
+    opt: str = "-O1",
 ) -> Batch:
     """Compile the networks together; ``patches`` by network name."""
     files: dict[str, Path] = {}
@@ -155,7 +164,7 @@ def make_batch(
             if path.suffix == ".v":
                 files.setdefault(path.name, path)
     duts = [network.dut() for network in networks]
-    return Batch(folder, duts, list(files.values()), folder / "rtl")
+    return Batch(folder, duts, list(files.values()), folder / "rtl", opt)
 
 
 def record_of(records: Mapping[str, Record], network: Network) -> Record:

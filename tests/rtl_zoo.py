@@ -36,6 +36,9 @@ WEIGHT = FixedPoint(True, 6, 2, Rounding.RND, Overflow.SAT)
 BIAS = FixedPoint(True, 9, 2, Rounding.RND, Overflow.SAT)
 
 
+MODES = (Rounding.RND, Overflow.SAT)
+
+
 def unsigned(width: int, integer_bits: int) -> FixedPoint:
     """A rounding, saturating unsigned type."""
     return FixedPoint(False, width, integer_bits, Rounding.RND, Overflow.SAT)
@@ -75,7 +78,7 @@ class Net:
         window = Window.same(size, stride, image) if same else Window(size, stride)
         return window, window.positions(*image)
 
-    def _constants(self, *shape: int, spread: float = 1.5) -> dict[str, object]:
+    def _constants(self, *shape: int, spread: float = 2.2) -> dict[str, object]:
         scale = spread / np.sqrt(np.prod(shape[:-1]))
         bias = self.rng.normal(0, 0.4, shape[-1])
         return {"weights": Const(self.rng.normal(0, scale, shape)), "bias": Const(bias)}
@@ -151,7 +154,7 @@ def _average_modes(net: Net) -> Net:
     """One average per rounding mode, with every overflow mode, gaining and losing fraction bits."""
     overflows = [*Overflow, *Overflow]
     for index, rounding in enumerate(Rounding):
-        width, integer_bits = (6 + index % 3, 1 + index % 2)
+        width, integer_bits = 6 + index % 3, (2, 1, 0, 0, -1, -2, -2)[index]
         result = FixedPoint(index % 3 != 2, width, integer_bits, rounding, overflows[index])
         size = ((3, 3), (2, 2), (1, 3), (2, 1), (3, 2), (4, 4), (2, 2))[index]
         net.average(size, (1, 1), same=True, result=result)
@@ -212,6 +215,25 @@ _entry(
     "kernel_larger_than_image",
     (2, 3, 2),
     lambda n: n.conv(3, (4, 5), (2, 7), same=True).max((3, 4), (2, 2), same=True).dense(2, (1, 1)),
+)
+_entry(
+    "tiny",
+    (7, 5, 1),
+    lambda n: (
+        n.conv(3, (3, 3), (2, 4), stride=(2, 1), same=True, result=FixedPoint(True, 6, 1, *MODES))
+        .max((2, 2), (2, 2))
+        .dense(4, (2, 9), relu=True, result=PLAIN)
+        .dense(3, (1, 2))
+    ),
+)
+_entry(
+    "average_tiny",
+    (4, 5, 1),
+    lambda n: (
+        n.table()
+        .average((3, 3), (1, 2), same=True, result=FixedPoint(True, 6, 3, Rounding.RND_CONV))
+        .average((2, 2), (1, 1), same=True, result=FixedPoint(True, 8, 3, Rounding.RND_CONV))
+    ),
 )
 _entry(
     "vector_input", (13,), lambda n: n.dense(5, (3, 4), relu=True, result=PLAIN).dense(2, (2, 5))

@@ -1,0 +1,206 @@
+"""Faults put into the hardware on purpose: each must make the comparison with golden fail.
+
+Every mutant is a network with its own, renamed copy of the library in which one line differs; all
+of them, and the same networks unharmed, are compiled into one simulator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from lenetgen.models.random_networks import random_images
+
+from .rtl_batch import Batch
+from .rtl_networks import Network, make_batch, problems, timing_problems
+from .rtl_zoo import ZOO
+
+pytestmark = [pytest.mark.verilator, pytest.mark.slow]
+
+FRAMES = 6
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """``old`` becomes ``new`` in ``file`` of the network; ``timing``: only cycles change."""
+
+    network: str
+    file: str
+    old: str
+    new: str
+    timing: bool = False
+
+
+def _swap_lines(text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    different = next(i for i in range(1, len(lines)) if lines[i] != lines[0])
+    lines[0], lines[different] = lines[different], lines[0]
+    return "".join(lines)
+
+
+MUTANTS = {
+    "rounding": Mutant(
+        "mixed", "lng_round_up.v", "increment = above || tie;", "increment = above;"
+    ),
+    "rounding_to_even": Mutant(
+        "average", "lng_round_up.v", "above || (tie && odd)", "above || (tie && !odd)"
+    ),
+    "saturation": Mutant(
+        "mixed", "lng_overflow.v", "HIGH  = LIMIT - ONE;", "HIGH  = LIMIT - ONE - ONE;"
+    ),
+    "relu": Mutant("mixed", "lng_requantize.v", "x[IN_WIDTH-1] ?", "!x[IN_WIDTH-1] ?"),
+    "line_order": Mutant(
+        "mixed", "lng_window.v", "row_mem[write_x_q] <=", "row_mem[LAST_COLUMN - write_x_q] <="
+    ),
+    "ring": Mutant("mixed", "lng_window.v", "twice[column_bank_q*DATA", "twice[bank_q*DATA"),
+    "next_frame": Mutant(
+        "mixed", "lng_window.v", "last_row ? frame_bank_next : bank_next", "bank_next"
+    ),
+    "mask": Mutant("mixed", "lng_window.v", ".LOW  (COLUMNS - 1 - LAG - c)", ".LOW  (0)"),
+    "pad_value": Mutant("pool", "lng_window.v", ": PAD_VALUE;", ": {DATA_WIDTH{1'b0}};"),
+    "flush": Mutant("mixed", "lng_window.v", "wire dummy = !present &&", "wire dummy = 1'b0 &&"),
+    "overwrite": Mutant(
+        "mixed", "lng_window.v", "(ROWS - PAD_TOP) * WIDTH;", "(ROWS - PAD_TOP) * WIDTH + 1;"
+    ),
+    "weight_order": Mutant("mixed", "WEIGHTS", "", ""),
+    "bias_order": Mutant("mixed", "BIAS", "", ""),
+    "pack_order": Mutant(
+        "dense",
+        "lng_pack.v",
+        "localparam [31:0] SLOT_32 = k;",
+        "localparam [31:0] SLOT_32 = PER_WORD - 2 - k;",
+    ),
+    "pack_group": Mutant(
+        "dense",
+        "lng_pack.v",
+        "wire group_end = total_q == LAST",
+        "wire group_end = 1'b0 && total_q == LAST",
+    ),
+    "round": Mutant("mixed", "lng_pe.v", "acc_mem[round] <= total", "acc_mem[round ^ 1] <= total"),
+    "first": Mutant("mixed", "lng_pe.v", "total = (first ? bias : ", "total = (1'b0 ? bias : "),
+    "product_sign": Mutant(
+        "mixed", "lng_pe.v", "assign x_i = {1'b0, x", "assign x_i = {x[i*IN_WIDTH+IN_WIDTH-1], x"
+    ),
+    "tree": Mutant("mixed", "lng_reduce_tree.v", "<= a + b;", "<= a | b;"),
+    "signed_max": Mutant("pool", "lng_reduce_tree.v", "$signed(a) > $signed(b)", "a > b"),
+    "fifo_pointer": Mutant(
+        "mixed", "lng_fifo.v", "(read_addr_q == LAST_ADDR)", "(read_addr_q == 0)"
+    ),
+    "fifo_full": Mutant(
+        "mixed", "lng_fifo.v", "s_axis_tready = count_q != FULL", "s_axis_tready = 1'b1"
+    ),
+    "count": Mutant("average", "lng_window_count.v", "rows * columns ==", "rows + columns =="),
+    "select_delay": Mutant(
+        "average", "lng_average.v", "select_q[2*SELECT_WIDTH +:", "select_q[1*SELECT_WIDTH +:"
+    ),
+    "reciprocal": Mutant(
+        "average", "lng_divide.v", "n_wide * multiplier_wide", "n_wide * (multiplier_wide - 1)"
+    ),
+    "offset": Mutant(
+        "average",
+        "lng_divide.v",
+        "floor     = quotient_q - OFFSET",
+        "floor     = quotient_q + OFFSET",
+    ),
+    "chunk_order": Mutant(
+        "mixed", "lng_chunk.v", "padded[count_q*WIDTH", "padded[(LAST - count_q)*WIDTH"
+    ),
+    "extension": Mutant(
+        "mixed", "lng_axis_output.v", "lane[LANE_WIDTH-1]}}, lane}", "1'b0}}, lane}"
+    ),
+    "last": Mutant(
+        "mixed", "lng_axis_output.v", "frame_end   = group_end &&", "frame_end   = group_end ||"
+    ),
+    "stall": Mutant(
+        "mixed", "lng_mvu.v", "wire ce = !result_valid_q || m_axis_tready;", "wire ce = 1'b1;"
+    ),
+    "table": Mutant("average", "CHANNEL", "", ""),
+    "held_back": Mutant(
+        "mixed",
+        "lng_window.v",
+        "(ROWS - PAD_TOP) * WIDTH;",
+        "(ROWS - PAD_TOP) * WIDTH - 1;",
+        timing=True,
+    ),
+}
+SOURCES = {
+    "mixed": "tiny",
+    "dense": "dense_spans_words",
+    "pool": "max_signed_padded",
+    "average": "average_tiny",
+}
+
+
+def _network(name: str, source: str) -> Network:
+    graph, folds = ZOO[source]()
+    return Network.of(name, graph, folds, random_images(graph, FRAMES, 5))
+
+
+def _patch(mutant: Mutant) -> Callable[[str, str], str]:
+    kinds = {"WEIGHTS": "_weights.mem", "BIAS": "_bias.mem", "CHANNEL": "_channel0.mem"}
+
+    def patch(name: str, text: str) -> str:
+        if mutant.file in kinds:
+            first = "_dense" if mutant.network == "dense" else ""
+            return (
+                _swap_lines(text) if name.endswith(kinds[mutant.file]) and first in name else text
+            )
+        if name != mutant.file:
+            return text
+        assert text.count(mutant.old) == 1, f"{mutant.old!r} is not once in {name}"
+        return text.replace(mutant.old, mutant.new)
+
+    return patch
+
+
+@dataclass(frozen=True)
+class Bench:
+    batch: Batch
+    networks: dict[str, Network]
+
+    def faults(self, name: str) -> list[str]:
+        """The first differences at full speed, isolated, with pauses; a hang is one as well."""
+        network = self.networks[name]
+        found: list[str] = []
+        frames = list(range(FRAMES))
+        for isolated, pauses in (
+            (False, {}),
+            (True, {}),
+            (False, {"stall": 3, "burst": 900}),
+        ):
+            play = network.play(frames, isolated=isolated, **pauses)
+            record = self.batch.play({f"d_{name}": play}, 20_000)[f"d_{name}"]
+            found = problems(network, record, frames)
+            if not found and not pauses and not isolated:
+                found = timing_problems(network, record, FRAMES)
+            if found:
+                break
+        return found
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    networks = {f"ok_{name}": _network(f"ok_{name}", source) for name, source in SOURCES.items()}
+    patches = {}
+    for name, mutant in MUTANTS.items():
+        key = f"mutant_{name}"
+        networks[key] = _network(key, SOURCES[mutant.network])
+        patches[key] = _patch(mutant)
+    for name in SOURCES:  # renamed as well, but unharmed
+        patches[f"ok_{name}"] = lambda _, text: text
+    batch = make_batch(tmp_path_factory.mktemp("mutants"), list(networks.values()), patches, "-O0")
+    return Bench(batch, networks)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_unharmed_copies_pass(bench: Bench, name: str) -> None:
+    assert bench.faults(f"ok_{name}") == []
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_mutant_is_caught(bench: Bench, name: str) -> None:
+    faults = bench.faults(f"mutant_{name}")
+    assert faults
+    if MUTANTS[name].timing:
+        assert not any("logits" in fault for fault in faults)
