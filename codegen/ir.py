@@ -190,6 +190,18 @@ class Flatten(Op):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reshape(Op):
+    """Row-major reshape to another image; float graph only, moves no data."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZeroPad(Op):
+    """Zeros around an image; float graph only, merged into the convolution behind it."""
+
+    padding: Padding
+
+
+@dataclass(frozen=True, kw_only=True)
 class Relu(Op):
     """max(x, 0), then a cast; only where it could not be fused into the layer before."""
 
@@ -201,7 +213,18 @@ class Softmax(Op):
 
 @dataclass(frozen=True, kw_only=True)
 class Rescaling(Op):
-    """x * scale + offset, one float per channel or one for all; float graph only."""
+    """x * scale + offset, where ``x`` in front of the first layer is the raw pixel 0..255.
+
+    Scale and offset hold one float for all, one per channel, or one per element; float graph only.
+    """
+
+    scale: Const
+    offset: Const
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchNorm(Op):
+    """x * scale + offset with the shapes of Rescaling: normalization at inference; float only."""
 
     scale: Const
     offset: Const
@@ -215,6 +238,7 @@ class InputTable(Op):
 
 
 WeightedOp = Conv2D | Dense
+AffineOp = Rescaling | BatchNorm
 WindowOp = Conv2D | MaxPool2D | AvgPool2D
 
 

@@ -13,8 +13,10 @@ from .ir import Graph
 from .passes.assign_formats import assign_formats
 from .passes.drop_flatten import drop_flatten
 from .passes.drop_softmax import drop_softmax
+from .passes.fold_batchnorm import fold_batchnorm
 from .passes.fuse_activation import fuse_activation
 from .passes.input_scaling import assume_unit_range, fold_input_scaling
+from .passes.merge_padding import merge_padding
 from .precision import Precision
 from .render import write_text
 from .show import show
@@ -25,8 +27,10 @@ Pass = Callable[[Graph], Graph]
 FLOAT_PASSES: tuple[Pass, ...] = (
     drop_softmax,  # logits leave the hardware; must be first, nothing else knows softmax
     drop_flatten,  # so that a ReLU behind Flatten can meet its layer
-    fuse_activation,  # one cast per layer: the sum is activated before it is rounded
+    merge_padding,  # before normalization moves: a folded offset must see the zeros
     assume_unit_range,  # a model without Rescaling was trained on pixels / 255
+    fold_batchnorm,  # before fusion: a fused ReLU stops a normalization behind its layer
+    fuse_activation,  # one cast per layer: the sum is activated before it is rounded
     fold_input_scaling,  # needs the float weights, so before formats are assigned
 )
 

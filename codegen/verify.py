@@ -10,7 +10,9 @@ import re
 import numpy as np
 
 from .ir import (
+    AffineOp,
     AvgPool2D,
+    BatchNorm,
     Const,
     Conv2D,
     Dense,
@@ -20,13 +22,15 @@ from .ir import (
     MaxPool2D,
     Op,
     Rescaling,
+    Reshape,
     Softmax,
     Tensor,
     WeightedOp,
     Window,
+    ZeroPad,
 )
 
-_FLOAT_ONLY = (Flatten, Rescaling, Softmax)
+_FLOAT_ONLY = (Flatten, Reshape, Rescaling, BatchNorm, ZeroPad, Softmax)
 
 
 class IRError(Exception):
@@ -74,6 +78,20 @@ def result_shape(op: Op, x: Tensor) -> tuple[int, ...]:
         return (op.weights.shape[1],)
     if isinstance(op, Flatten):
         return (x.size,)
+    if isinstance(op, Reshape):
+        _require(op.out.size == x.size and len(op.out.shape) == 3, op.name, f"from {x.shape}")
+        return op.out.shape
+    if isinstance(op, ZeroPad):
+        _require(len(x.shape) == 3, op.name, f"needs an image, got shape {x.shape}")
+        pad = op.padding
+        pads = (pad.top, pad.bottom, pad.left, pad.right)
+        _require(min(pads) >= 0, op.name, "negative padding")
+        height, width, channels = x.image_shape
+        return height + pad.top + pad.bottom, width + pad.left + pad.right, channels
+    if isinstance(op, AffineOp):
+        allowed = ((1,), x.shape[-1:], x.shape)
+        for const in (op.scale, op.offset):
+            _require(const.shape in allowed, op.name, f"{const.shape} numbers for {x.shape}")
     if isinstance(op, InputTable):
         channels = x.shape[2] if len(x.shape) == 3 else 1
         _require(op.table.shape == (channels, 256), op.name, f"table {op.table.shape}")
@@ -92,6 +110,7 @@ def _check_window(name: str, window: Window) -> None:
 def _check_types(op: Op, x: Tensor) -> None:
     typed = op.out.format is not None
     _require(typed == (x.format is not None), op.name, "typed and untyped tensors mixed")
+    _require(not (typed and isinstance(op, _FLOAT_ONLY)), op.name, f"{op.kind} in a typed graph")
     for label, const in _constants(op):
         _require(typed == (const.format is not None), op.name, f"{label}: float/integer mixed")
         if const.format is None:
@@ -102,7 +121,6 @@ def _check_types(op: Op, x: Tensor) -> None:
             _require(inside, op.name, f"{label}: codes {low}..{high} outside {const.format}")
     if not typed:
         return
-    _require(not isinstance(op, _FLOAT_ONLY), op.name, f"{op.kind} in a typed graph")
     low, high = op.out.range
     inside = op.out.fmt.min_code <= low <= high <= op.out.fmt.max_code
     _require(inside, op.name, f"range {low}..{high} outside {op.out.fmt}")
@@ -129,6 +147,8 @@ def _constants(op: Op) -> list[tuple[str, Const]]:
         return [("weights", op.weights), ("bias", op.bias)]
     if isinstance(op, InputTable):
         return [("table", op.table)]
+    if isinstance(op, AffineOp):
+        return [("scale", op.scale), ("offset", op.offset)]
     return []
 
 

@@ -18,6 +18,7 @@ from ..codegen.formats import PIXEL
 from ..codegen.ir import (
     Activation,
     AvgPool2D,
+    BatchNorm,
     Conv2D,
     Dense,
     Flatten,
@@ -27,9 +28,11 @@ from ..codegen.ir import (
     Op,
     Relu,
     Rescaling,
+    Reshape,
     Softmax,
     WeightedOp,
     Window,
+    ZeroPad,
 )
 
 Reals = npt.NDArray[np.float64]
@@ -126,6 +129,17 @@ def _flatten(op: Flatten, x: Reals) -> Reals:
 
 
 @evaluate.register
+def _reshape(op: Reshape, x: Reals) -> Reals:
+    return x.reshape(len(x), *op.out.shape)
+
+
+@evaluate.register
+def _zero_pad(op: ZeroPad, x: Reals) -> Reals:
+    pad = op.padding
+    return np.pad(x, ((0, 0), (pad.top, pad.bottom), (pad.left, pad.right), (0, 0)))
+
+
+@evaluate.register
 def _softmax(op: Softmax, x: Reals) -> Reals:
     powers = np.exp(x - x.max(axis=-1, keepdims=True))
     result: Reals = powers / powers.sum(axis=-1, keepdims=True)
@@ -134,6 +148,12 @@ def _softmax(op: Softmax, x: Reals) -> Reals:
 
 @evaluate.register
 def _rescaling(op: Rescaling, x: Reals) -> Reals:
+    result: Reals = x * op.scale.values + op.offset.values
+    return result
+
+
+@evaluate.register
+def _batch_norm(op: BatchNorm, x: Reals) -> Reals:
     result: Reals = x * op.scale.values + op.offset.values
     return result
 

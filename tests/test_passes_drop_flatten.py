@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from lenetgen.codegen.errors import UserError
 from lenetgen.codegen.ir import (
+    BatchNorm,
     Const,
     Conv2D,
     Dense,
@@ -13,6 +16,7 @@ from lenetgen.codegen.ir import (
     Op,
     Relu,
     Rescaling,
+    Reshape,
     Tensor,
     Window,
 )
@@ -82,3 +86,42 @@ def test_image_layers_behind_are_refused() -> None:
     )
     with pytest.raises(UserError, match="layer conv: a convolution after Flatten"):
         drop_flatten(Graph("g", x, (flat, relu("flat", (6,)), conv)))
+
+
+def test_numbers_per_element_take_the_image_shape() -> None:
+    scale, offset = np.arange(6.0), np.repeat(3.0, 6)
+    norm = BatchNorm(
+        name="bn", x="flat", out=Tensor("bn", (6,)), scale=Const(scale), offset=Const(offset)
+    )
+    moved = replace(
+        norm,
+        x="x",
+        out=Tensor("bn", (2, 3, 1)),
+        scale=Const(scale.reshape(2, 3, 1)),
+        offset=Const(np.array([3.0])),
+    )
+    assert run(FLATTEN, norm, dense("bn")) == Graph("g", X, (moved, dense("bn")))
+
+
+def test_reshape_in_front_reads_the_input_anew() -> None:
+    scale = Const(np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).reshape(2, 3, 1))
+    norm = BatchNorm(name="bn", x="x", out=Tensor("bn", (2, 3, 1)), scale=scale, offset=scale)
+    image = Reshape(name="image", x="bn", out=Tensor("image", (1, 2, 3)))
+    moved = Const(np.arange(1.0, 7.0).reshape(1, 2, 3))
+    expected = replace(norm, out=Tensor("bn", (1, 2, 3)), scale=moved, offset=moved)
+    assert run(norm, image, dense("image")) == Graph(
+        "g", Tensor("x", (1, 2, 3)), (expected, dense("bn"))
+    )
+
+
+def test_flatten_and_back() -> None:
+    image = Reshape(name="image", x="flat", out=Tensor("image", (2, 3, 1)))
+    pool = MaxPool2D(name="p", x="image", out=Tensor("p", (2, 3, 1)), window=Window((1, 1)))
+    assert run(FLATTEN, image, pool) == Graph("g", X, (replace(pool, x="x"),))
+
+
+def test_reshape_behind_layers_is_refused() -> None:
+    pool = MaxPool2D(name="p", x="x", out=Tensor("p", (2, 3, 1)), window=Window((1, 1)))
+    image = Reshape(name="image", x="p", out=Tensor("image", (3, 2, 1)))
+    with pytest.raises(UserError, match=r"layer image: a Reshape to \(3, 2, 1\) behind p"):
+        run(pool, image, dense("image"))

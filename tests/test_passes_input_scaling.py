@@ -83,6 +83,12 @@ def test_a_model_with_scaling_stays(rng: np.random.Generator) -> None:
     assert assume_unit_range(graph) is graph
 
 
+def test_a_rescaling_behind_a_layer_says_nothing_about_pixels(rng: np.random.Generator) -> None:
+    late = replace(scaling([0.5], [0.0], (3,)), x="f")
+    graph = assume_unit_range(Graph("g", X, (dense(rng, "x"), late)))
+    assert [op.name for op in graph.ops] == [INPUT_SCALING, "fc", "scaling"]
+
+
 def test_a_factor_goes_into_the_weights(rng: np.random.Generator) -> None:
     layer = conv(rng, "s")
     graph = fold_input_scaling(Graph("g", X, (scaling([1 / 255], [0.0]), layer)))

@@ -12,6 +12,7 @@ import pytest
 from lenetgen.codegen.formats import FixedPoint, quantized
 from lenetgen.codegen.ir import (
     Accumulator,
+    BatchNorm,
     Const,
     Conv2D,
     Dense,
@@ -23,9 +24,11 @@ from lenetgen.codegen.ir import (
     Padding,
     Relu,
     Rescaling,
+    Reshape,
     Softmax,
     Tensor,
     Window,
+    ZeroPad,
 )
 from lenetgen.codegen.pipeline import to_typed_graph
 from lenetgen.codegen.precision import preset
@@ -199,7 +202,47 @@ def test_float_only_operators() -> None:
         Flatten(name="op", x="x", out=out),
         Softmax(name="op", x="x", out=out),
         Rescaling(name="op", x="x", out=out, scale=one, offset=one),
+        BatchNorm(name="op", x="x", out=out, scale=one, offset=one),
     ]
     for op in operators:
         with pytest.raises(IRError, match=f"op: {op.kind} in a typed graph"):
             verify(Graph("net", x, (op,)))
+    image, same = replace(x, shape=(2, 2, 1)), replace(out, shape=(2, 2, 1))
+    images: list[Op] = [
+        Reshape(name="op", x="x", out=same),
+        ZeroPad(name="op", x="x", out=same, padding=Padding()),
+    ]
+    for op in images:
+        with pytest.raises(IRError, match=f"op: {op.kind} in a typed graph"):
+            verify(Graph("net", image, (op,)))
+
+
+def test_shapes_of_float_only_operators() -> None:
+    x = Tensor("x", (2, 3, 4))
+
+    def check(op: Op) -> None:
+        verify(Graph("net", x, (op,)))
+
+    def norm(scale: tuple[int, ...], offset: tuple[int, ...]) -> BatchNorm:
+        values = Const(np.ones(scale)), Const(np.ones(offset))
+        return BatchNorm(
+            name="bn", x="x", out=Tensor("y", x.shape), scale=values[0], offset=values[1]
+        )
+
+    check(norm((1,), (4,)))
+    check(norm((2, 3, 4), (4,)))
+    for wrong in ((3,), (1, 1, 4), (24,)):
+        with pytest.raises(IRError, match=r"bn: .* numbers for"):
+            check(norm((1,), wrong))
+    bad = replace(norm((1,), (1,)), offset=Const(np.array([np.nan])))
+    with pytest.raises(IRError, match="bn: offset: NaN or infinity"):
+        check(bad)
+    check(Reshape(name="r", x="x", out=Tensor("y", (1, 8, 3))))
+    for shape in ((24,), (2, 3, 5)):
+        with pytest.raises(IRError, match="r: from"):
+            check(Reshape(name="r", x="x", out=Tensor("y", shape)))
+    check(ZeroPad(name="z", x="x", out=Tensor("y", (5, 4, 4)), padding=Padding(1, 2, 0, 1)))
+    with pytest.raises(IRError, match="z: shape"):
+        check(ZeroPad(name="z", x="x", out=Tensor("y", (5, 4, 4)), padding=Padding(1, 2, 1, 1)))
+    with pytest.raises(IRError, match="z: negative padding"):
+        check(ZeroPad(name="z", x="x", out=Tensor("y", (2, 2, 4)), padding=Padding(1, -1, 0, -1)))

@@ -48,16 +48,22 @@ class KerasLayer:
         arrays = [np.asarray(value) for value in self.layer.get_weights()]
         if len(arrays) != len(names):
             raise self.refuse(f"has {len(arrays)} weight arrays; expected {', '.join(names)}")
-        result = []
-        for name, array in zip(names, arrays, strict=True):
-            values = array.astype(np.float64)
-            if not np.isfinite(values).all():
-                bad = int(np.count_nonzero(~np.isfinite(values)))
-                raise self.refuse(
-                    f"{bad} of {values.size} values of its {name} are NaN or infinite"
-                )
-            result.append(values)
-        return result
+        return [self.finite(name, array) for name, array in zip(names, arrays, strict=True)]
+
+    def finite(self, name: str, array: Any) -> npt.NDArray[np.float64]:
+        """Return ``array`` in float64; refuse it if a value is no number."""
+        values = np.asarray(array).astype(np.float64)
+        if not np.isfinite(values).all():
+            bad = int(np.count_nonzero(~np.isfinite(values)))
+            raise self.refuse(f"{bad} of {values.size} values of its {name} are NaN or infinite")
+        return values
+
+    def axis(self, value: int) -> int:
+        """Return the index into ``shape`` of a Keras axis, which counts the batch."""
+        axis = value - 1 if value > 0 else value + len(self.shape)
+        if not 0 <= axis < len(self.shape):
+            raise self.refuse(f"axis={value} is no axis of its input {self.shape}")
+        return axis
 
     def kernel_and_bias(self) -> tuple[Const, Const]:
         """Return kernel and bias; a layer without bias gets zeros."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import activation, conv, dense, pool, reshape
+from . import activation, conv, dense, normalize, pool, reshape
 from .layer import Handler
 
 HANDLERS: dict[str, Handler] = {
@@ -10,6 +10,7 @@ HANDLERS: dict[str, Handler] = {
     **dense.HANDLERS,
     **pool.HANDLERS,
     **activation.HANDLERS,
+    **normalize.HANDLERS,
     **reshape.HANDLERS,
 }
 

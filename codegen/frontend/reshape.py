@@ -1,10 +1,8 @@
-"""Layers that compute nothing at inference, and the scaling of the input."""
+"""Layers that compute nothing at inference: other shapes, zeros around an image, no-ops."""
 
 from __future__ import annotations
 
-import numpy as np
-
-from ..ir import Const, Flatten, Op, Rescaling, Tensor
+from ..ir import Flatten, Op, Padding, Reshape, Tensor, ZeroPad
 from .layer import Handler, KerasLayer
 
 
@@ -16,27 +14,45 @@ def flatten(layer: KerasLayer, x: Tensor) -> list[Op]:
     return [Flatten(name=layer.name, x=x.name, out=layer.tensor((x.size,)))]
 
 
-def dropout(layer: KerasLayer, x: Tensor) -> list[Op]:
-    """Dropout does nothing outside of training."""
+def reshape(layer: KerasLayer, x: Tensor) -> list[Op]:
+    """Reshape to a vector, like Flatten, or to an image; (height, width) gets one channel."""
+    target = tuple(int(n) for n in layer.layer.compute_output_shape((None, *layer.shape))[1:])
+    if len(target) == 1:
+        if len(layer.shape) == 1:
+            return []
+        return [Flatten(name=layer.name, x=x.name, out=layer.tensor((x.size,)))]
+    if len(target) not in (2, 3):
+        raise layer.refuse(f"a Reshape to {target} is not supported; supported are 1 to 3 axes")
+    image = target if len(target) == 3 else (*target, 1)
+    if image == x.shape:
+        return []
+    return [Reshape(name=layer.name, x=x.name, out=layer.tensor(image))]
+
+
+def zero_padding(layer: KerasLayer, x: Tensor) -> list[Op]:
+    """ZeroPadding2D: rows above and below, columns left and right."""
+    layer.require("data_format", layer.layer.data_format, "channels_last")
+    (top, bottom), (left, right) = layer.layer.padding
+    pad = Padding(int(top), int(bottom), int(left), int(right))
+    height, width, channels = x.image_shape
+    shape = (height + pad.top + pad.bottom, width + pad.left + pad.right, channels)
+    return [ZeroPad(name=layer.name, x=x.name, out=layer.tensor(shape), padding=pad)]
+
+
+def nothing(layer: KerasLayer, x: Tensor) -> list[Op]:
+    """Dropout, noise and penalties do nothing outside of training."""
     return []
 
 
-def rescaling(layer: KerasLayer, x: Tensor) -> list[Op]:
-    """Rescaling: x * scale + offset, each one number or one per channel."""
-    values = []
-    for name in ("scale", "offset"):
-        value = np.atleast_1d(np.asarray(getattr(layer.layer, name), dtype=np.float64))
-        per_channel = len(layer.shape) == 3 and value.shape == (layer.shape[2],)
-        if value.shape != (1,) and not per_channel:
-            raise layer.refuse(
-                f"{name} has shape {value.shape}; supported are one number or one per channel"
-            )
-        if not np.isfinite(value).all():
-            raise layer.refuse(f"{name} is NaN or infinite")
-        values.append(Const(value))
-    scale, offset = values
-    out = layer.tensor(x.shape)
-    return [Rescaling(name=layer.name, x=x.name, out=out, scale=scale, offset=offset)]
-
-
-HANDLERS: dict[str, Handler] = {"Flatten": flatten, "Dropout": dropout, "Rescaling": rescaling}
+HANDLERS: dict[str, Handler] = {
+    "Flatten": flatten,
+    "Reshape": reshape,
+    "ZeroPadding2D": zero_padding,
+    "Dropout": nothing,
+    "SpatialDropout2D": nothing,
+    "GaussianNoise": nothing,
+    "GaussianDropout": nothing,
+    "AlphaDropout": nothing,
+    "ActivityRegularization": nothing,
+    "Identity": nothing,
+}

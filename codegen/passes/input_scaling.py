@@ -3,7 +3,7 @@
 Pixels enter as raw uint8, code p standing for p/256 (``formats.PIXEL``). A pure positive scaling
 goes into the first weighted layer's float weights, times 256, before they are quantized. Anything
 else (an offset, say) becomes a 256-entry table per channel, so that zero padding stays zero.
-A model without a Rescaling layer was trained on pixels divided by 255.
+A model that does not scale its pixels was trained on pixels divided by 255.
 """
 
 from __future__ import annotations
@@ -31,9 +31,12 @@ _COMMUTES_WITH_SCALE = (MaxPool2D, AvgPool2D, Relu, Flatten)
 
 
 def assume_unit_range(graph: Graph) -> Graph:
-    """Put Rescaling(1/255) in front of a model that has none; others stay as they are."""
-    if any(isinstance(op, Rescaling) for op in graph.ops):
-        return graph
+    """Put Rescaling(1/255) in front of a model that has none before its first weighted layer."""
+    for op in graph.ops:
+        if isinstance(op, Rescaling):
+            return graph
+        if isinstance(op, WeightedOp):
+            break
     out = replace(graph.input, name=INPUT_SCALING)
     scaling = Rescaling(
         name=INPUT_SCALING,
