@@ -56,10 +56,11 @@ class Dut:
 class Play:
     """What one design is fed.
 
-    ``words`` (words, bytes); word i is offered after ``holds[i]`` results have left, and after a
-    reset where ``resets[i]``. The run ends when ``expect`` results have left since the last reset
-    and nothing moves any more. ``gap``/``stall``: percent of cycles at which a pause of
-    1..``burst`` cycles begins.
+    ``words`` (words, bytes). Word i is offered after ``holds[i]`` results (and, where that
+    number changes, nothing has moved for ``settle`` cycles), and after a reset if ``resets[i]``.
+    The run ends when ``expect`` results have left since the last reset and nothing has moved for
+    ``settle`` cycles. ``gap``/``stall``: percent of cycles at which a pause of 1..``burst`` cycles
+    begins.
     """
 
     words: Words
@@ -70,6 +71,7 @@ class Play:
     stall: int = 0
     burst: int = 1
     seed: int = 1
+    settle: int = 64
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,15 @@ class Batch:
                 assert play.words.shape == (count, storage_bytes(dut.in_bits)), name
                 holds = np.zeros(count, np.uint32) if play.holds is None else play.holds
                 resets = np.zeros(count, np.bool_) if play.resets is None else play.resets
-                head = [play.gap, play.stall, play.burst, play.seed, play.expect, count]
+                head = [
+                    play.gap,
+                    play.stall,
+                    play.burst,
+                    play.seed,
+                    play.expect,
+                    play.settle,
+                    count,
+                ]
                 stream.write(np.array(head, "<u8").tobytes())
                 stream.write(holds.astype("<u4").tobytes() + resets.astype("u1").tobytes())
                 stream.write(np.ascontiguousarray(play.words).tobytes())

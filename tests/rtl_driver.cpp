@@ -64,6 +64,8 @@ struct Dut {
     bool waiting = false;
     Bytes waiting_word;
 
+    u64 settle = 0;
+
     bool satisfied() const { return next == count && since_reset >= expect; }
     void drive() {
         if (reset_left) {
@@ -71,7 +73,8 @@ struct Dut {
             *s_valid = *m_ready = 0;
             return;
         }
-        const bool held = next < count && out.count < holds[next];
+        const bool starts = next < count && next && holds[next] != holds[next - 1];
+        const bool held = next < count && (out.count < holds[next] || (starts && quiet < settle));
         if (!offering && next < count && !held && !gaps.now()) {
             if (resets[next] && !was_reset) {
                 was_reset = true;
@@ -98,7 +101,9 @@ struct Dut {
         waiting_word.clear();
         if (waiting) put(waiting_word, m_data, m_size);
         for (Probe& p : probes) {
-            if (*p.fire) p.log.add(cycle, p.data, p.size);
+            if (!*p.fire) continue;
+            p.log.add(cycle, p.data, p.size);
+            quiet = 0;
         }
         for (Level& l : levels) {
             if (*l.value > l.peak) l.peak = *l.value;
@@ -153,7 +158,7 @@ int main(int argc, char** argv) {
     std::FILE* file = std::fopen(argv[1], "rb");
     if (!file) return 2;
     for (Dut& d : duts) {
-        u64 head[6];
+        u64 head[7];
         get(file, head, sizeof head);
         d.gaps.percent = head[0];
         d.stalls.percent = head[1];
@@ -161,7 +166,8 @@ int main(int argc, char** argv) {
         d.gaps.state = head[3] * 0x9E3779B97F4A7C15ull + 1;
         d.stalls.state = d.gaps.state * 0x9E3779B97F4A7C15ull + 1;
         d.expect = head[4];
-        d.count = head[5];
+        d.settle = head[5];
+        d.count = head[6];
         d.holds.resize(d.count);
         get(file, d.holds.data(), 4 * d.count);
         d.resets.resize(d.count);
@@ -185,7 +191,7 @@ int main(int argc, char** argv) {
         bool busy = false;
         for (Dut& d : duts) {
             d.sample(cycle);
-            busy = busy || !d.satisfied() || d.quiet < 64;
+            busy = busy || !d.satisfied() || d.quiet < d.settle;
         }
         top->clk = 1;
         top->eval();

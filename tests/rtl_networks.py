@@ -49,6 +49,11 @@ class Network:
         return measure(self.design)
 
     @property
+    def settle(self) -> int:
+        """Cycles in which some stage moves a word, unless all are idle."""
+        return 100 + max(stage.chunks * stage.rounds for stage in self.design.stages)
+
+    @property
     def name(self) -> str:
         """The design's name."""
         return self.design.name
@@ -141,6 +146,7 @@ class Network:
             to_words(words, self.design.source.lanes * 8 + 1),
             len(frames) * self.outputs,
             np.array(holds, dtype=np.uint32),
+            settle=self.settle,
             **options,
         )
 

@@ -155,6 +155,9 @@ def _divide_cases(rng: np.random.Generator) -> list[Case]:
         width, up = int(rng.integers(2, NARROW + 1)), int(rng.integers(0, 4))
         to = FixedPoint(True, width + up + 2, 3, rounding, Overflow.WRAP)
         cases.append(Case("lng_divide", width, to, up=up, divisors=(divisor,)))
+    for rounding, divisor in itertools.product(Rounding, (2, 12)):  # ties
+        to = FixedPoint(True, NARROW + 2, 3, rounding, Overflow.WRAP)
+        cases.append(Case("lng_divide", NARROW, to, divisors=(divisor,)))
     return cases
 
 
