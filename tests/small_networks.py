@@ -52,7 +52,7 @@ class Builder:
 
 
 def small_float_graph(seed: int = 7) -> Graph:
-    """LeNet-5 in small: 8×8×1, two convolutions (same, valid), two pools, two dense layers."""
+    """LeNet-5 in small: 8×8×1, two convolutions (same, valid), a pool, two dense layers."""
     b = Builder((8, 8, 1), seed)
     same = Window.same((3, 3), (1, 1), (8, 8))
     b.add(Conv2D, "conv1", (8, 8, 3), window=same, **b.weights(3, 3, 1, 3))
@@ -60,8 +60,7 @@ def small_float_graph(seed: int = 7) -> Graph:
     b.add(MaxPool2D, "pool1", (4, 4, 3), window=Window((2, 2), (2, 2)))
     b.add(Conv2D, "conv2", (3, 3, 4), window=Window((2, 2)), **b.weights(2, 2, 3, 4))
     b.add(Relu, "relu2", (3, 3, 4))
-    b.add(MaxPool2D, "pool2", (1, 1, 4), window=Window((2, 2), (2, 2)))  # leaves a row over
-    b.add(Dense, "fc1", (7,), **b.weights(4, 7))
+    b.add(Dense, "fc1", (7,), **b.weights(36, 7))
     b.add(Relu, "relu3", (7,))
     b.add(Dense, "fc2", (5,), **b.weights(7, 5))
     b.add(Softmax, "softmax", (5,))
@@ -86,3 +85,16 @@ def random_images(count: int, seed: int, shape: tuple[int, ...] = (8, 8, 1)) -> 
     images[0] = 0
     images[1:2] = 255
     return images
+
+
+def leftover_design() -> Design:
+    """A network whose pool leaves a row and a column over: they are computed after the results."""
+    b = Builder((7, 7, 1), 3)
+    b.add(Conv2D, "conv1", (5, 5, 2), window=Window((3, 3)), **b.weights(3, 3, 1, 2))
+    b.add(Relu, "relu1", (5, 5, 2))
+    b.add(MaxPool2D, "pool1", (2, 2, 2), window=Window((2, 2), (2, 2)))
+    b.add(Dense, "fc1", (3,), **b.weights(8, 3))
+    float_graph = to_float_graph(b.graph("leftover"))
+    graph = to_typed_graph(float_graph, preset("q4.4", float_graph))
+    folds = {"conv1": Fold(1, 3), "fc1": Fold(3, 2)}
+    return build_design("leftover", graph, make_schedule(graph, folds))

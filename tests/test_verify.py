@@ -12,13 +12,14 @@ from lenetgen.codegen.cycles import measure
 from lenetgen.codegen.formats import Rounding
 from lenetgen.codegen.ir import Graph
 from lenetgen.sim import package as package_module
+from lenetgen.sim.cosim import run_benches
 from lenetgen.sim.golden import GoldenModel
 from lenetgen.sim.locate import first_difference
 from lenetgen.sim.package import Options, Package, load, write
 from lenetgen.sim.rtl_check import Cycles
 from lenetgen.sim.verification import Report, as_json, verify
 
-from .small_networks import random_images, small_design
+from .small_networks import leftover_design, random_images, small_design
 
 pytestmark = [pytest.mark.verilator, pytest.mark.slow]
 
@@ -90,6 +91,20 @@ def test_a_wrong_prediction_is_no_success(emitted: Path) -> None:
     report = verify(replace(package, timing=slower), IMAGES, rtl_images=1)
     assert all(stage.equal for stage in report.stages)
     assert not report.ok
+
+
+def test_what_no_result_needs_is_compared_too(tmp_path: Path) -> None:
+    design = leftover_design()
+    images = random_images(4, 6, (7, 7, 1))
+    options = Options(precision="q4.4", model="leftover")
+    package = write(design, measure(design), options, images, tmp_path / "leftover")
+    report = verify(package, images)
+    assert report.ok and report.stages[1].layer_images == 2
+    benches = run_benches(package, layers=True)
+    assert benches.ok, benches
+    assert {"isolated_frame", "every_layer"} <= {
+        test.name for test in benches.tests if test.state == "passed"
+    }
 
 
 def _with_truncation(graph: Graph) -> Graph:
