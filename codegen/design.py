@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from .ir import AvgPool2D, Conv2D, Dense, Graph, MaxPool2D, Op, Tensor, WeightedOp, Window, WindowOp
-from .layout import StreamLayout, input_layout
+from .layout import StreamLayout, input_layout, result_word_bits
 from .schedule import Fold, Layer, Schedule, layouts
 
 DEFAULT_PART = "xc7z020clg400-1"
@@ -68,6 +68,11 @@ class Design:
     def result(self) -> StreamLayout:
         """The stream of logits inside the core."""
         return self.stages[-1].result
+
+    @property
+    def result_bits(self) -> int:
+        """Bits of a word of the result port."""
+        return result_word_bits(self.graph.output.fmt)
 
 
 def levels(operands: int) -> int:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from .cycles import MAX_FRAMES, Timing
 from .design import Design
-from .emit_verilog import output_bits
 from .render import identifier, render, write_text
 
 STEADY_FRAMES = 6  # back-to-back frames after which most designs keep a constant interval
@@ -56,7 +55,7 @@ def bench_context(design: Design, timing: Timing, banner: str) -> BenchContext:
         top=identifier(design.name),
         words=design.source.words,
         outputs=output.size,
-        out_bits=output_bits(design),
+        out_bits=design.result_bits,
         out_type=str(output.fmt),
         interval=timing.interval,
         latency=timing.latency,

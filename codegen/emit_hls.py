@@ -19,9 +19,8 @@ import numpy.typing as npt
 
 from .emit_hls_layers import Layer, Stream, layer_for, stream_for, types_of
 from .errors import UserError
-from .formats import FixedPoint
 from .ir import Graph
-from .layout import StreamLayout
+from .layout import StreamLayout, result_word_bits
 from .render import identifier, render, to_json, write_text
 from .schedule import Schedule, layouts
 
@@ -144,15 +143,10 @@ def _design(graph: Graph, schedule: Schedule, name: str, banner: str) -> Design:
         output=source,
         layers=tuple(layers),
         pixel_bits=pixel_bits,
-        logit_bits=logit_bits(output.fmt),
+        logit_bits=result_word_bits(output.fmt),
         outputs=output.size,
         output_fraction=output.fmt.fraction_bits,
     )
-
-
-def logit_bits(fmt: FixedPoint) -> int:
-    """Bits of an output word: 32, or 64 for codes a signed 32-bit integer can't hold."""
-    return 32 if fmt.width + (not fmt.signed) <= 32 else 64
 
 
 def _input_stream(graph: Graph, layout: StreamLayout) -> Stream:

@@ -44,9 +44,8 @@ class Average:
 def average_for(op: AvgPool2D, x: Tensor) -> Average:
     """Return the constants of ``op``; ``UserError`` if its numbers are wider than 64 bits."""
     height, width, _ = x.image_shape
-    window, fmt = op.window, op.out.fmt
-    rows = covered(height, window.size[0], window.stride[0], window.padding.top, op.out.shape[0])
-    columns = covered(width, window.size[1], window.stride[1], window.padding.left, op.out.shape[1])
+    fmt = op.out.fmt
+    rows, columns = op.window.covered(height, width)
     taps = tuple(sorted({row * column for row in rows for column in columns}))
     up = max(fmt.fraction_bits - x.fmt.fraction_bits, 0)
     down = max(x.fmt.fraction_bits - fmt.fraction_bits, 0)
@@ -86,9 +85,3 @@ def average_for(op: AvgPool2D, x: Tensor) -> Average:
         product_bits=product_bits,
         quotient=FixedPoint(True, whole, whole - fmt.fraction_bits - 2).cpp(),
     )
-
-
-def covered(size: int, window: int, stride: int, before: int, positions: int) -> tuple[int, ...]:
-    """Image rows (or columns) under the window at each of its positions."""
-    starts = [position * stride - before for position in range(positions)]
-    return tuple(min(start + window, size) - max(start, 0) for start in starts)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from .cycles import Timing
 from .design import Design
-from .emit_verilog import output_bits
 from .render import render, write_text
 
 STIMULUS, EXPECTED = "stimulus.mem", "expected.mem"  # in sim/, read under their bare names
@@ -73,7 +72,7 @@ def harness_context(design: Design, timing: Timing, banner: str) -> HarnessConte
         in_words=design.source.words,
         in_bytes=design.source.lanes,
         in_bits=design.source.lanes * 8,
-        out_bits=output_bits(design),
+        out_bits=design.result_bits,
         outputs=design.graph.output.size,
         drain=timing.interval + timing.latency,
         patience=20 * (timing.interval + timing.latency) + 10_000,
@@ -93,7 +92,7 @@ def bench_context(
         top=design.name,
         in_bits=design.source.lanes * 8,
         in_words=design.source.words,
-        out_bits=output_bits(design),
+        out_bits=design.result_bits,
         outputs=design.graph.output.size,
         frames=frames,
         timeout=4 * (frames + 1) * (timing.interval + timing.latency) + 1000,

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .design import FLAG_DEPTH, PORT_DEPTH, Design
-from .errors import UserError
 from .ir import InputTable
 from .render import identifier, render, write_text
 from .rtl_memory import memory_files
@@ -63,15 +62,6 @@ class RtlFiles:
     file_list: str
 
 
-def output_bits(design: Design) -> int:
-    """Width of the result port, whose words are signed: 32 bits, or 64 where a logit needs more."""
-    output = design.graph.output.fmt
-    width = output.width + (not output.signed)
-    if width > 64:
-        raise UserError(f"the result type {design.graph.output.fmt} is wider than 64 bits")
-    return 32 if width <= 32 else 64
-
-
 def emit(design: Design, banner: str, out: Path) -> RtlFiles:
     """Write ``out/rtl`` and return what was written."""
     name = identifier(design.name)
@@ -118,13 +108,13 @@ def top_context(design: Design, banner: str) -> TopContext:
         title="AXI4-Stream CNN accelerator",
         notes=(
             f"input  {source.words} words of {source.lanes} raw uint8",
-            f"output {output.size} results, {output.fmt}, in {output_bits(design)}-bit words",
+            f"output {output.size} results, {output.fmt}, in {design.result_bits}-bit words",
         ),
         input=design.graph.input.name,
         output=before,
         in_bits=source.lanes * 8,
         in_words=source.words,
-        out_bits=output_bits(design),
+        out_bits=design.result_bits,
         port_depth=PORT_DEPTH,
         flag_depth=FLAG_DEPTH,
         stages=tuple(stages),

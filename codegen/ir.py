@@ -116,6 +116,21 @@ class Window:
         columns = width + self.padding.left + self.padding.right - self.size[1]
         return rows // self.stride[0] + 1, columns // self.stride[1] + 1
 
+    def covered(self, height: int, width: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """How many image rows lie under each row of positions, and columns likewise."""
+        counts = []
+        for size, stride, before, length, positions in zip(
+            self.size,
+            self.stride,
+            (self.padding.top, self.padding.left),
+            (height, width),
+            self.positions(height, width),
+            strict=True,
+        ):
+            starts = [position * stride - before for position in range(positions)]
+            counts.append(tuple(min(at + size, length) - max(at, 0) for at in starts))
+        return counts[0], counts[1]
+
     @classmethod
     def same(cls, size: tuple[int, int], stride: tuple[int, int], image: tuple[int, int]) -> Window:
         """Keras' ``padding="same"``: ceil(n / stride) positions, the odd zero at bottom/right."""

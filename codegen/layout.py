@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .errors import UserError
+from .formats import FixedPoint
 from .ir import Tensor
 
 
@@ -34,6 +36,17 @@ class StreamLayout:
         group, index = divmod(word, self.words_per_group)
         channel = index * self.lanes + lane
         return group * self.channels + channel if channel < self.channels else None
+
+
+def result_word_bits(fmt: FixedPoint) -> int:
+    """Bits of a word of the result port: 32, or 64 for codes a signed 32-bit integer can't hold.
+
+    ``UserError`` if 64 don't suffice either.
+    """
+    bits = fmt.width + (not fmt.signed)
+    if bits > 64:
+        raise UserError(f"the result type {fmt} is wider than 64 bits: cast it, or use fewer bits")
+    return 32 if bits <= 32 else 64
 
 
 def pixel_layout(tensor: Tensor) -> StreamLayout:

@@ -4,22 +4,7 @@ from __future__ import annotations
 
 from .errors import UserError
 from .ir import AvgPool2D, Tensor
-from .reciprocal import reciprocal
-
-
-def window_pixel_counts(op: AvgPool2D, x: Tensor) -> list[int]:
-    """The numbers of image pixels a window can cover, largest first."""
-    height, width, _ = x.image_shape
-    pad = op.window.padding
-    covered: list[set[int]] = []
-    for size, stride, before, length, positions in (
-        (op.window.size[0], op.window.stride[0], pad.top, height, op.out.shape[0]),
-        (op.window.size[1], op.window.stride[1], pad.left, width, op.out.shape[1]),
-    ):
-        starts = [index * stride - before for index in range(positions)]
-        covered.append({min(start + size, length) - max(start, 0) for start in starts})
-    rows, columns = covered
-    return sorted({r * c for r in rows for c in columns}, reverse=True)
+from .reciprocal import reciprocals
 
 
 def average_parameters(op: AvgPool2D, x: Tensor) -> dict[str, int | str]:
@@ -27,7 +12,9 @@ def average_parameters(op: AvgPool2D, x: Tensor) -> dict[str, int | str]:
     rows, columns = op.window.size
     up = max(op.out.fmt.fraction_bits - x.fmt.fraction_bits, 0)
     down = max(x.fmt.fraction_bits - op.out.fmt.fraction_bits, 0)
-    counts = window_pixel_counts(op, x)
+    height, width, _ = x.image_shape
+    image_rows, image_columns = op.window.covered(height, width)
+    counts = sorted({r * c for r in image_rows for c in image_columns}, reverse=True)
     divisors = [count << down for count in counts]
     low = rows * columns * min(x.fmt.min_code, 0) << up
     high = rows * columns * max(x.fmt.max_code, 0) << up
@@ -36,9 +23,9 @@ def average_parameters(op: AvgPool2D, x: Tensor) -> dict[str, int | str]:
         high + offset * divisor for offset, divisor in zip(offsets, divisors, strict=True)
     )
     n_width = max(largest.bit_length(), divisors[0].bit_length(), 1)
-    pairs = [reciprocal(divisor, (1 << n_width) - 1) for divisor in divisors]
-    shift = max(pair.shift for pair in pairs)
-    multipliers = [pair.multiplier << (shift - pair.shift) for pair in pairs]
+    found = reciprocals({divisor: (1 << n_width) - 1 for divisor in divisors})
+    shift = found[divisors[0]].shift
+    multipliers = [found[divisor].multiplier for divisor in divisors]
     multiplier_width = max(value.bit_length() for value in multipliers)
     if n_width > 31 or multiplier_width > 64:
         raise UserError(

@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from ..codegen.design import Design
 from ..codegen.emit_sim import EXPECTED, STIMULUS
-from ..codegen.emit_verilog import output_bits
 from ..codegen.render import write_text
 from ..codegen.rtl_memory import hex_lines, pack_words
 
@@ -35,7 +34,7 @@ def write_vectors(
     out: Path,
 ) -> None:
     """Write the three files for ``images`` and their golden ``logits`` (n, outputs)."""
-    bits = output_bits(design)
+    bits = design.result_bits
     stimulus = hex_lines(input_words(design, images), design.source.lanes * 8)
     write_text(out / FOLDER / STIMULUS, stimulus)
     write_text(out / FOLDER / EXPECTED, hex_lines(pack_words(logits.reshape(-1, 1), bits), bits))

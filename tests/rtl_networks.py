@@ -17,7 +17,6 @@ import numpy.typing as npt
 from lenetgen.codegen import emit_verilog
 from lenetgen.codegen.cycles import CycleModel, Timing, measure
 from lenetgen.codegen.design import Design, Stage, build_design
-from lenetgen.codegen.emit_verilog import output_bits
 from lenetgen.codegen.ir import Graph
 from lenetgen.codegen.schedule import Fold, make_schedule
 from lenetgen.sim.golden import GoldenModel
@@ -71,7 +70,7 @@ class Network:
     def dut(self) -> Dut:
         """Ports, every stage's stream, every FIFO's fill level, the counters."""
         bits = self.design.source.lanes * 8
-        out = output_bits(self.design)
+        out = self.design.result_bits
         stages = self.design.stages
         streams = tuple(
             Probe(
@@ -152,7 +151,7 @@ class Network:
 
     def results(self, out: Stream) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """(values, TLAST) of each output word."""
-        bits = output_bits(self.design)
+        bits = self.design.result_bits
         values = lanes(out.words, 1, bits, signed=True)[:, 0]
         return values, np.unpackbits(out.words, axis=1, bitorder="little")[:, bits] == 1
 

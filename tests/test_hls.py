@@ -23,6 +23,7 @@ from lenetgen.codegen.ir import (
     Tensor,
     Window,
 )
+from lenetgen.codegen.layout import result_word_bits
 from lenetgen.codegen.pipeline import to_float_graph, to_typed_graph
 from lenetgen.codegen.precision import LayerPrecision, Precision, preset
 from lenetgen.codegen.schedule import Fold, Schedule
@@ -185,7 +186,7 @@ def test_vectors_are_lines_of_numbers(tmp_path: Path) -> None:
     ids=str,
 )
 def test_output_words_hold_every_code_signed(fmt: FixedPoint, bits: int) -> None:
-    assert emit_hls.logit_bits(fmt) == bits
+    assert result_word_bits(fmt) == bits
 
 
 def test_names_that_are_no_identifiers_are_refused(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lenetgen.codegen.emit_verilog import output_bits
 from lenetgen.models.random_networks import random_images, random_network
 from lenetgen.sim import verilator
 
@@ -107,8 +106,8 @@ def test_zoo_covers_what_it_should(networks: list[Network]) -> None:
     stages = [stage for name in ZOO for stage in designs[name].stages]
     kinds = {stage.op.kind for stage in stages}
     assert kinds == {"Conv2D", "Dense", "MaxPool2D", "AvgPool2D", "Relu", "InputTable"}
-    assert output_bits(designs["wide_sums"]) == output_bits(designs["unsigned_logits"]) == 64
-    assert output_bits(designs["lenet_small"]) == 32
+    assert designs["wide_sums"].result_bits == designs["unsigned_logits"].result_bits == 64
+    assert designs["lenet_small"].result_bits == 32
     assert designs["nine_channels"].source.lanes == 9
     dense = designs["dense_spans_words"].stages[-1]
     # a pack of several words whose last group is short
