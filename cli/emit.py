@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ..codegen.cycles import Timing, measure
-from ..codegen.design import DEFAULT_PART, Design, build_design
-from ..codegen.emit_vivado import validate_clock, validate_part
+from ..codegen.design import Design, build_design
+from ..codegen.emit_vivado import DEFAULT_PART, validate_clock, validate_part
 from ..codegen.errors import UserError
 from ..codegen.ir import Graph
 from ..codegen.names import sanitize
@@ -169,14 +169,13 @@ def _print(console: Console, package: Package, folder: Path, seconds: float) -> 
         table.add_column(column, justify="right" if column == "cycles/frame" else "left")
     for stage in package.design.stages:
         fold = stage.fold
-        vectors = stage.op.out.image_shape[0] * stage.op.out.image_shape[1]
         table.add_row(
             stage.op.name,
             stage.op.kind,
             "x".join(map(str, stage.op.out.shape)),
             str(stage.op.out.fmt),
             f"{fold.pe} x {fold.simd}" if fold else "",
-            str(stage.chunks * stage.rounds * vectors) if fold else str(stage.result.words),
+            str(stage.cycles),
         )
     console.print(table)
     timing = package.timing

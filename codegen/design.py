@@ -14,7 +14,6 @@ from .ir import AvgPool2D, Conv2D, Dense, Graph, MaxPool2D, Op, Tensor, Weighted
 from .layout import StreamLayout, input_layout, result_word_bits
 from .schedule import Fold, Layer, Schedule, layouts
 
-DEFAULT_PART = "xc7z020clg400-1"
 FLAG_DEPTH = 16  # frames that may be in flight between input and output
 PORT_DEPTH = 2  # FIFO behind the input port and in front of the output port
 
@@ -42,6 +41,14 @@ class Stage:
     def window(self) -> Window | None:
         """The sliding window, if the operator has one."""
         return self.op.window if isinstance(self.op, WindowOp) else None
+
+    @property
+    def cycles(self) -> int:
+        """Cycles per frame it is busy: products of a weighted stage, result words of any other."""
+        if self.fold is None:
+            return self.result.words
+        rows, columns, _ = self.op.out.image_shape
+        return self.chunks * self.rounds * rows * columns
 
     @property
     def packed_words(self) -> int:

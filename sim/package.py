@@ -22,7 +22,7 @@ import numpy.typing as npt
 from .. import __version__
 from ..codegen import audit, emit_bench, emit_hls, emit_sim, emit_verilog, emit_vivado
 from ..codegen.cycles import Timing
-from ..codegen.design import DEFAULT_PART, Design, build_design
+from ..codegen.design import Design, build_design
 from ..codegen.errors import UserError
 from ..codegen.render import render, to_json, write_text
 from ..codegen.schedule import Fold, make_schedule
@@ -60,7 +60,7 @@ class Options:
 
     precision: str  # preset or the TOML file's name
     model: str  # what the user called it: a zoo name or a file name without folder
-    part: str = DEFAULT_PART
+    part: str = emit_vivado.DEFAULT_PART
     clock_ns: float = 10.0
 
 
@@ -195,7 +195,7 @@ def _document(
 ) -> dict[str, Any]:
     layers = []
     for stage, entry in zip(design.stages, description["layers"], strict=True):
-        hardware: dict[str, Any] = {"cycles": stage_cycles(design, stage.op.name)}
+        hardware: dict[str, Any] = {"cycles": stage.cycles}
         if stage.fold is not None:
             fold = design.schedule.folds[stage.op.name]
             hardware |= {"pe": fold.pe, "simd": fold.simd, "multipliers": fold.multipliers}
@@ -217,17 +217,6 @@ def _document(
         "network": {**description, "layers": layers},
         "files": _hashes(out),
     }
-
-
-def stage_cycles(design: Design, name: str) -> int:
-    """Cycles per frame a stage is busy: products of a weighted one, words of any other."""
-    for stage in design.stages:
-        if stage.op.name == name:
-            if stage.fold is None:
-                return stage.result.words
-            vectors = stage.op.out.image_shape[0] * stage.op.out.image_shape[1]
-            return stage.chunks * stage.rounds * vectors
-    raise KeyError(name)
 
 
 def _hashes(out: Path) -> dict[str, str]:
