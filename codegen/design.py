@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from .adder_graph import AdderGraph, adder_graph
 from .ir import AvgPool2D, Conv2D, Dense, Graph, MaxPool2D, Op, Tensor, WeightedOp, Window, WindowOp
 from .layout import StreamLayout, input_layout, result_word_bits
 from .schedule import Fold, Layer, Schedule, layouts
 
 FLAG_DEPTH = 16  # frames that may be in flight between input and output
+CONSTANT_TAIL = 2  # registers behind additions: the sum with its constant, the cast result
 PORT_DEPTH = 2  # FIFO behind the input port and in front of the output port
 
 
@@ -24,7 +26,7 @@ class Stage:
 
     ``chunks`` words of SIMD inputs times ``rounds`` groups of PE outputs make one vector of a
     weighted stage (1 and 1 elsewhere); ``depth`` is its pipeline's registers from the last input
-    to the result; ``fifo`` the words of the FIFO behind it.
+    to the result; ``fifo`` the words of the FIFO behind it; ``adders`` what a constant engine adds.
     """
 
     op: Op
@@ -36,6 +38,7 @@ class Stage:
     rounds: int
     depth: int
     fifo: int
+    adders: AdderGraph | None = None
 
     @property
     def window(self) -> Window | None:
@@ -87,6 +90,12 @@ def levels(operands: int) -> int:
     return (operands - 1).bit_length()
 
 
+def constant_adders(op: WeightedOp, x: Tensor) -> AdderGraph:
+    """The additions that replace the layer's weights; ``x`` is what it reads."""
+    outputs = op.weights.shape[-1]
+    return adder_graph(op.weights.values.reshape(-1, outputs), *x.range)
+
+
 def build_design(name: str, graph: Graph, schedule: Schedule) -> Design:
     """Lay the stages of ``graph`` out as ``schedule`` folds them."""
     plain: list[Stage] = []
@@ -112,7 +121,12 @@ def _stage(
         simd = layer.effective_simd(fold.simd)
         depth = levels(simd) + 4
         chunks, rounds = layer.chunks(fold.simd), layer.rounds(fold.pe)
-        return Stage(op, x, source, result, Fold(fold.pe, simd), chunks, rounds, depth, 0)
+        adders = None
+        if fold.constant:
+            adders = constant_adders(op, x)
+            depth = adders.depth + CONSTANT_TAIL
+        fold = replace(fold, simd=simd)
+        return Stage(op, x, source, result, fold, chunks, rounds, depth, 0, adders)
     depth = 1
     if isinstance(op, (MaxPool2D, AvgPool2D)):
         positions = op.window.size[0] * op.window.size[1]

@@ -14,8 +14,9 @@ from pathlib import Path
 from .design import FLAG_DEPTH, PORT_DEPTH, Design
 from .ir import InputTable
 from .render import identifier, render, write_text
+from .rtl_adders import adders_context
 from .rtl_memory import memory_files
-from .rtl_stage import stage_context, table_context
+from .rtl_stage import adders_name, stage_context, table_context
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,11 @@ def emit(design: Design, banner: str, out: Path) -> RtlFiles:
             text = render("verilog/stage.v.j2", {"m": stage_context(stage, module, banner)})
         write_text(folder / f"{module}.v", text)
         verilog.append(f"{module}.v")
+        if stage.adders is not None:
+            adders = adders_name(module)
+            context = adders_context(stage, adders, banner)
+            write_text(folder / f"{adders}.v", render("verilog/adders.v.j2", {"m": context}))
+            verilog.append(f"{adders}.v")
         for file, contents in files.items():
             write_text(folder / file, contents)
             memory.append(file)

@@ -82,6 +82,8 @@ def bias_words(stage: Stage) -> tuple[list[int], int]:
 def memory_files(stage: Stage, module: str) -> dict[str, str]:
     """File name to contents of every memory that the stage's ``module`` reads."""
     op = stage.op
+    if stage.adders is not None:
+        return {}
     if isinstance(op, WeightedOp):
         return {
             f"{module}_weights.mem": hex_lines(*weight_words(stage)),

@@ -129,6 +129,16 @@ def cast_parameters(fraction: int, to: FixedPoint) -> tuple[Parameter, ...]:
     )
 
 
+def adders_name(stage_module: str) -> str:
+    """The module of a constant stage's additions."""
+    return f"{stage_module}_adders"
+
+
+def activation_parameters(op: WeightedOp) -> tuple[Parameter, ...]:
+    """Parameters of lng_requantize for what happens to the exact sum before its cast."""
+    return parameters(RELU=int(op.activation is Activation.RELU))
+
+
 def stage_context(stage: Stage, name: str, banner: str) -> StageContext:
     """The context of any stage but an input table."""
     links, parts = _chain(stage, name)
@@ -143,7 +153,9 @@ def stage_context(stage: Stage, name: str, banner: str) -> StageContext:
             f"window {rows}x{columns}, stride {stage.window.stride[0]}x{stage.window.stride[1]}, "
             f"padding top {pad.top} bottom {pad.bottom} left {pad.left} right {pad.right}"
         )
-    if stage.fold is not None:
+    if stage.adders is not None:
+        notes.append("weights hard-wired as additions, one vector a cycle")
+    elif stage.fold is not None:
         notes.append(
             f"PE {stage.fold.pe} x SIMD {stage.fold.simd}: "
             f"{stage.chunks * stage.rounds} cycles per vector"
@@ -232,7 +244,11 @@ def _chain(stage: Stage, name: str) -> tuple[tuple[Link, ...], tuple[Part, ...]]
             split = parameters(LANE_WIDTH=width, IN_LANES=lanes, OUT_LANES=simd)
             parts.append(Part("lng_chunk", "u_chunk", split, source, "chunk"))
             source = "chunk"
-        parts.append(Part("lng_mvu", "u_mvu", _mvu_parameters(stage, op, name), source, "m_axis"))
+        if stage.adders is not None:
+            parts.append(Part(adders_name(name), "u_adders", (), source, "m_axis"))
+        else:
+            mvu = _mvu_parameters(stage, op, name)
+            parts.append(Part("lng_mvu", "u_mvu", mvu, source, "m_axis"))
     elif isinstance(op, MaxPool2D):
         pool = parameters(
             POSITIONS=op.window.size[0] * op.window.size[1],
@@ -301,8 +317,8 @@ def _mvu_parameters(stage: Stage, op: WeightedOp, name: str) -> tuple[Parameter,
             WEIGHT_WIDTH=weight_width(op),
             ACC_WIDTH=op.accumulator.format.width,
             PRODUCT_SHIFT=fraction - product,
-            RELU=int(op.activation is Activation.RELU),
         ),
+        *activation_parameters(op),
         *cast_parameters(fraction, op.out.fmt),
         *parameters(
             WEIGHT_FILE=f'"{name}_weights.mem"',

@@ -20,15 +20,19 @@ DEFAULT_MULTIPLIERS = 186  # of the XC7Z020's 220 DSP48E1: 15 % stay free
 
 @dataclass(frozen=True)
 class Fold:
-    """``pe`` outputs and ``simd`` inputs of a matrix-vector product computed per cycle."""
+    """``pe`` outputs and ``simd`` inputs of a matrix-vector product computed per cycle.
+
+    ``constant``: all of them at once, the weights hard-wired as additions (distributed arithmetic).
+    """
 
     pe: int
     simd: int
+    constant: bool = False
 
     @property
     def multipliers(self) -> int:
-        """Products per cycle."""
-        return self.pe * self.simd
+        """Products of two variables per cycle."""
+        return 0 if self.constant else self.pe * self.simd
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,10 @@ class Layer:
     def cycles(self, fold: Fold) -> int:
         """Cycles per frame."""
         return self.chunks(fold.simd) * self.rounds(fold.pe) * self.vectors
+
+    def constant(self) -> Fold:
+        """The fold of a constant engine: everything at once."""
+        return Fold(self.outputs, self.lanes * self.words, constant=True)
 
     def folds(self) -> Iterator[Fold]:
         """All folds worth trying: no smaller one takes the same number of cycles."""

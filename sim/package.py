@@ -198,7 +198,9 @@ def _document(
         hardware: dict[str, Any] = {"cycles": stage.cycles}
         if stage.fold is not None:
             fold = design.schedule.folds[stage.op.name]
-            hardware |= {"pe": fold.pe, "simd": fold.simd, "multipliers": fold.multipliers}
+            engine = "constant" if fold.constant else "folded"
+            hardware |= {"engine": engine, "pe": fold.pe, "simd": fold.simd}
+            hardware |= {"multipliers": fold.multipliers}
         hardware |= {"lanes": stage.result.lanes, "fifo": stage.fifo}
         layers.append({**entry, "hardware": hardware})
     return {
@@ -250,7 +252,7 @@ def load(folder: Path) -> Package:
             arrays = {name: archive[name].astype(np.int64) for name in archive.files}
         graph = from_parts(document["network"], arrays)
         folds = {
-            entry["name"]: Fold(int(entry["hardware"]["pe"]), int(entry["hardware"]["simd"]))
+            entry["name"]: _fold(entry["hardware"])
             for entry in document["network"]["layers"]
             if "pe" in entry["hardware"]
         }
@@ -270,6 +272,11 @@ def load(folder: Path) -> Package:
         )
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise UserError(f"{path}: not a complete design ({error!r}): emit it again") from None
+
+
+def _fold(hardware: dict[str, Any]) -> Fold:
+    constant = {"constant": True, "folded": False}[hardware["engine"]]
+    return Fold(int(hardware["pe"]), int(hardware["simd"]), constant)
 
 
 def _check_files(folder: Path, hashes: dict[str, str]) -> None:
