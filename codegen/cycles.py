@@ -292,17 +292,22 @@ class CycleModel:
             self.cycle += 1
         return list(zip(starts, ends, strict=True))
 
+    def latency(self) -> int:
+        """Cycles from the first word to the last result of one isolated frame."""
+        start, end = self.run(1)[0]
+        return end - start
+
 
 def measure(design: Design) -> Timing:
     """Latency of an isolated frame and the interval of back-to-back frames.
 
     ``CycleModelError`` if the interval is not constant within ``MAX_FRAMES`` frames.
     """
-    start, end = CycleModel(design).run(1)[0]
+    latency = CycleModel(design).latency()
     for frames in (6, 12, 24, MAX_FRAMES):
         model = CycleModel(design)
         ends = [last for _, last in model.run(frames)]
         steps = [b - a for a, b in pairwise(ends)]
         if steps[-1] == steps[-2] == steps[-3]:
-            return Timing(steps[-1], end - start, tuple(fifo.peak for fifo in model.fifos[1:]))
+            return Timing(steps[-1], latency, tuple(fifo.peak for fifo in model.fifos[1:]))
     raise CycleModelError(f"the interval keeps changing: {steps[-6:]}")

@@ -7,8 +7,11 @@ pipeline depth and the FIFO behind it. Widths inside a stage are the emitter's b
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from .adder_graph import AdderGraph, adder_graph
 from .ir import AvgPool2D, Conv2D, Dense, Graph, MaxPool2D, Op, Tensor, WeightedOp, Window, WindowOp
@@ -93,14 +96,20 @@ def levels(operands: int) -> int:
 def constant_adders(op: WeightedOp, x: Tensor) -> AdderGraph:
     """The additions that replace the layer's weights; ``x`` is what it reads."""
     outputs = op.weights.shape[-1]
-    return adder_graph(op.weights.values.reshape(-1, outputs), *x.range)
+    matrix = op.weights.values.reshape(-1, outputs)
+    return _solved(matrix.tobytes(), outputs, *x.range)
+
+
+@functools.lru_cache(maxsize=64)
+def _solved(codes: bytes, outputs: int, low: int, high: int) -> AdderGraph:
+    return adder_graph(np.frombuffer(codes, dtype=np.int64).reshape(-1, outputs), low, high)
 
 
 def build_design(name: str, graph: Graph, schedule: Schedule) -> Design:
     """Lay the stages of ``graph`` out as ``schedule`` folds them."""
     plain: list[Stage] = []
     for op, source, result in layouts(graph, schedule.folds):
-        plain.append(_stage(op, graph.source(op), source, result, schedule.folds))
+        plain.append(build_stage(op, graph.source(op), source, result, schedule.folds))
     stages = [
         _with_fifo(stage, plain[index + 1] if index + 1 < len(plain) else None)
         for index, stage in enumerate(plain)
@@ -112,9 +121,10 @@ def build_design(name: str, graph: Graph, schedule: Schedule) -> Design:
     return Design(name, graph, tuple(stages), schedule, input_layout(graph.input))
 
 
-def _stage(
+def build_stage(
     op: Op, x: Tensor, source: StreamLayout, result: StreamLayout, folds: Mapping[str, Fold]
 ) -> Stage:
+    """The stage of ``op`` between two streams, without the FIFO behind it."""
     if isinstance(op, WeightedOp):
         fold = folds[op.name]
         layer = Layer.of(op, source)
