@@ -13,20 +13,17 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from ..codegen.cycles import Timing, measure
-from ..codegen.design import Design, build_design
+from ..codegen.design import Stage
 from ..codegen.emit_vivado import DEFAULT_PART, validate_clock, validate_part
 from ..codegen.errors import UserError
-from ..codegen.ir import Graph
 from ..codegen.names import sanitize
 from ..codegen.pipeline import to_typed_graph
 from ..codegen.precision import LOGITS
-from ..codegen.schedule import DEFAULT_MULTIPLIERS, minimum_cycles, schedule
 from ..sim.package import Options, Package, write
 from .common import bench_images, choose_precision, float_graph
+from .goals import Goals, goal_options, planned
 
 BENCH_IMAGES = 8  # frames of the stimulus that comes with the benches
-GOAL_ATTEMPTS = 6
 TABLE_WIDTH = 100  # columns: a narrower terminal folds the lines, but no type is cut
 
 
@@ -39,14 +36,7 @@ TABLE_WIDTH = 100  # columns: a narrower terminal folds the lines, but no type i
     help="q8.8, q6.6, q4.4, mixed, auto, or a TOML file (lenetgen precision --dump writes one).",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write.  [build/NAME-...]")
-@click.option("--target-cycles", type=int, help="Goal: at most this many cycles per frame.")
-@click.option(
-    "--multipliers",
-    type=click.IntRange(min=1),
-    default=DEFAULT_MULTIPLIERS,
-    show_default=True,
-    help="At most this many products per cycle (the XC7Z020 has 220 DSP48E1).",
-)
+@goal_options
 @click.option(
     "--logits",
     type=click.Choice(LOGITS),
@@ -64,8 +54,7 @@ def command(
     model: str,
     precision: str,
     out: Path | None,
-    target_cycles: int | None,
-    multipliers: int,
+    goals: Goals,
     logits: str,
     dataset: str | None,
     part: str,
@@ -90,7 +79,7 @@ def command(
     with console.status("emitting"):
         types, note = choose_precision(precision, graph, logits, dataset)
         typed = to_typed_graph(graph, types, dump_ir)
-        design, timing = scheduled(design_name, typed, target_cycles, multipliers)
+        design, timing = planned(design_name, typed, goals, part)
         options = Options(precision=label, model=Path(model).name, part=part, clock_ns=clock_ns)
         images = bench_images(typed, BENCH_IMAGES)
         package = write(design, timing, options, images, target)
@@ -114,29 +103,6 @@ def _design_name(name: str | None, model: str) -> str:
     return name
 
 
-def scheduled(
-    name: str, typed: Graph, target_cycles: int | None, multipliers: int
-) -> tuple[Design, Timing]:
-    """Fold the network and predict its timing; a goal is met by the interval itself.
-
-    The folding works on each stage's own cycles; where pauses between stages push the interval
-    over the goal, the goal for the stages is lowered by as much.
-    """
-    goal = target_cycles
-    for _ in range(GOAL_ATTEMPTS):
-        design = build_design(name, typed, schedule(typed, goal, multipliers))
-        timing = measure(design)
-        if target_cycles is None or goal is None or timing.interval <= target_cycles:
-            return design, timing
-        goal -= timing.interval - target_cycles
-        if goal < minimum_cycles(typed):
-            break
-    raise UserError(
-        f"--target-cycles {target_cycles}: the nearest design found takes {timing.interval} "
-        "cycles per frame"
-    )
-
-
 def summary(package: Package, folder: Path, seconds: float) -> dict[str, Any]:
     """The result as plain data."""
     design, timing = package.design, package.timing
@@ -154,12 +120,20 @@ def summary(package: Package, folder: Path, seconds: float) -> dict[str, Any]:
             stage.op.name: {
                 "kind": stage.op.kind,
                 "result": str(stage.op.out.fmt),
+                "engine": engine(stage),
                 "pe": stage.fold.pe if stage.fold else None,
                 "simd": stage.fold.simd if stage.fold else None,
             }
             for stage in design.stages
         },
     }
+
+
+def engine(stage: Stage) -> str | None:
+    """How a weighted layer is computed; None for any other."""
+    if stage.fold is None:
+        return None
+    return "constant" if stage.fold.constant else "folded"
 
 
 def _print(console: Console, package: Package, folder: Path, seconds: float) -> None:
@@ -174,7 +148,7 @@ def _print(console: Console, package: Package, folder: Path, seconds: float) -> 
             stage.op.kind,
             "x".join(map(str, stage.op.out.shape)),
             str(stage.op.out.fmt),
-            f"{fold.pe} x {fold.simd}" if fold else "",
+            "constant" if stage.adders else f"{fold.pe} x {fold.simd}" if fold else "",
             str(stage.cycles),
         )
     console.print(table)
