@@ -257,7 +257,15 @@ def _relu_parameters(stage: Stage, op: Relu) -> tuple[Parameter, ...]:
         IN_WIDTH=stage.x.fmt.width,
         IN_SIGNED=int(stage.x.fmt.signed),
     )
-    return (*head, *cast_parameters(stage.x.fmt.fraction_bits, op.out.fmt))
+    fraction = stage.x.fmt.fraction_bits
+    limit = _limit(op.activation, fraction, stage.x.range[1], stage.x.fmt.width + 1)
+    return (*head, *cast_parameters(fraction, op.out.fmt), *limit)
+
+
+def _limit(act: Activation, fraction: int, high: int, bits: int) -> tuple[Parameter, ...]:
+    """The parameter LIMIT of ``bits`` bits where codes up to ``high`` need it."""
+    limit = act.binding_limit(fraction, high)
+    return () if limit is None else parameters(LIMIT=f"{bits}'d{limit}")
 
 
 def _window_parameters(stage: Stage) -> tuple[Parameter, ...]:
@@ -301,11 +309,12 @@ def _mvu_parameters(stage: Stage, op: WeightedOp, name: str) -> tuple[Parameter,
             WEIGHT_WIDTH=weight_width(op),
             ACC_WIDTH=op.accumulator.format.width,
             PRODUCT_SHIFT=fraction - product,
-            RELU=int(op.activation is Activation.RELU),
+            RELU=int(op.activation.relu),
         ),
         *cast_parameters(fraction, op.out.fmt),
         *parameters(
             WEIGHT_FILE=f'"{name}_weights.mem"',
             BIAS_FILE=f'"{name}_bias.mem"',
         ),
+        *_limit(op.activation, fraction, op.accumulator.high, op.accumulator.format.width),
     )

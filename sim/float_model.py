@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from ..codegen.formats import PIXEL
 from ..codegen.ir import (
-    Activation,
     AvgPool2D,
     BatchNorm,
     Conv2D,
@@ -120,7 +119,7 @@ def _average_pool(op: AvgPool2D, x: Reals) -> Reals:
 
 @evaluate.register
 def _relu(op: Relu, x: Reals) -> Reals:
-    return np.maximum(x, 0.0)
+    return _activate(op, x)
 
 
 @evaluate.register
@@ -165,8 +164,10 @@ def _input_table(op: InputTable, x: Reals) -> Reals:
     return result
 
 
-def _activate(op: WeightedOp, sums: Reals) -> Reals:
-    return np.maximum(sums, 0.0) if op.activation is Activation.RELU else sums
+def _activate(op: WeightedOp | Relu, sums: Reals) -> Reals:
+    if not op.activation.relu:
+        return sums
+    return np.clip(sums, 0.0, op.activation.max_value)
 
 
 def _windows(x: Reals, window: Window, fill: float) -> Reals:

@@ -16,7 +16,6 @@ from ..errors import UserError
 from ..formats import PIXEL, FixedPoint, Overflow, bits_for
 from ..ir import (
     Accumulator,
-    Activation,
     AvgPool2D,
     Const,
     Graph,
@@ -55,7 +54,7 @@ def _typed(op: Op, x: Tensor, types: LayerPrecision) -> Op:
         return replace(op, out=out, table=Const(codes, types.result))
     low, high = x.range
     if isinstance(op, Relu):
-        low, high = max(low, 0), max(high, 0)
+        low, high = _activated(op, low, high, x.fmt.fraction_bits)
     elif not isinstance(op, AvgPool2D):
         raise UserError(f"layer {op.name}: {op.kind} has no hardware meaning here")
     return replace(op, out=_cast_tensor(op.out, x.fmt.fraction_bits, low, high, types.result))
@@ -66,14 +65,24 @@ def _typed_weighted(op: WeightedOp, x: Tensor, types: LayerPrecision) -> Op:
     weights = Const(quantize(op.weights.values, types.weight), types.weight)
     bias = Const(quantize(op.bias.values, types.bias), types.bias)
     accumulator = _castable(accumulator_for(op, x, weights, bias), types.result)
-    low, high = accumulator.low, accumulator.high
-    if op.activation is Activation.RELU:
-        low, high = max(low, 0), max(high, 0)
+    low, high = _activated(op, accumulator.low, accumulator.high, accumulator.format.fraction_bits)
     if types.result is None:
         out = replace(op.out, format=accumulator.format, low=low, high=high)
     else:
         out = _cast_tensor(op.out, accumulator.format.fraction_bits, low, high, types.result)
     return replace(op, weights=weights, bias=bias, accumulator=accumulator, out=out)
+
+
+def _activated(op: WeightedOp | Relu, low: int, high: int, fraction: int) -> tuple[int, int]:
+    """The range behind the activation; ``UserError`` if its limit is no code."""
+    try:
+        return op.activation.bounds(low, high, fraction)
+    except ValueError:
+        what = "its exact sum" if isinstance(op, WeightedOp) else "its input"
+        raise UserError(
+            f"layer {op.name}: max_value={op.activation.max_value} is not exact: allowed are "
+            f"multiples of 2^{-fraction}, the step of {what}"
+        ) from None
 
 
 def _castable(accumulator: Accumulator, result: FixedPoint | None) -> Accumulator:
