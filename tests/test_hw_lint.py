@@ -88,7 +88,10 @@ LEGAL: dict[str, list[Parameters]] = {
     ],
     "lng_pipe_control": _sets(DEPTH=(0, 1, 2, 9)),
     "lng_reduce_tree": _sets(OPERANDS=(1, 2, 3, 7), WIDTH=(1, 8), OPERATION=(0, 1, 2)),
-    "lng_relu": _sets(LANES=(1, 2), IN_SIGNED=(0, 1), OUT_SIGNED=(0, 1), SHIFT=(-2, 0, 3, 12)),
+    "lng_relu": [
+        *_sets(LANES=(1, 2), IN_SIGNED=(0, 1), OUT_SIGNED=(0, 1), SHIFT=(-2, 0, 3, 12)),
+        {"RELU": 0},
+    ],
     "lng_requantize": _sets(IN_WIDTH=(1, 7), OUT_WIDTH=(1, 5), SHIFT=(-2, 0, 1, 7, 9))
     + _sets(RELU=(0, 1), ROUNDING=(0, 1, 6)),
     "lng_resize": _sets(IN_WIDTH=(1, 5), OUT_WIDTH=(1, 4, 9)),

@@ -1,11 +1,11 @@
-"""Stand-alone ReLU and the input table."""
+"""Stand-alone ReLU, stand-alone cast and the input table."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ...codegen.cast import cast_codes
-from ...codegen.ir import InputTable, Relu, Tensor
+from ...codegen.ir import Cast, InputTable, Relu, Tensor
 from .arithmetic import Array, Kernel, integers
 
 
@@ -13,6 +13,12 @@ def relu(op: Relu, x: Tensor) -> Kernel:
     """Kernel of any shape: max(x, 0), then the cast."""
     fraction, fmt = x.fmt.fraction_bits, op.out.fmt
     return lambda codes: cast_codes(np.maximum(integers(codes), 0), fraction, fmt)
+
+
+def cast(op: Cast, x: Tensor) -> Kernel:
+    """Kernel of any shape: the cast alone."""
+    fraction, fmt = x.fmt.fraction_bits, op.out.fmt
+    return lambda codes: cast_codes(integers(codes), fraction, fmt)
 
 
 def input_table(op: InputTable, x: Tensor) -> Kernel:
