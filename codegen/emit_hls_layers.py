@@ -17,6 +17,7 @@ from .formats import FixedPoint
 from .ir import (
     Activation,
     AvgPool2D,
+    Cast,
     Conv2D,
     Dense,
     InputTable,
@@ -231,6 +232,18 @@ def _relu(op: Relu, x: Tensor, source: Stream, result: Stream, schedule: Schedul
         y=result,
         typedefs=(Typedef(result.type, result.cpp),),
         limit=op.activation.binding_limit(x.fmt.fraction_bits, x.range[1]),
+    )
+
+
+@layer_for.register
+def _cast(op: Cast, x: Tensor, source: Stream, result: Stream, schedule: Schedule) -> Layer:
+    return Layer(
+        name=op.name,
+        template="hls/cast.h.j2",
+        title=f"cast of {_shape(x)}",
+        x=source,
+        y=result,
+        typedefs=(Typedef(result.type, result.cpp),),
     )
 
 

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from .formats import FixedPoint
+from .formats import FixedPoint, LayerPrecision
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,11 +204,15 @@ class Accumulator:
 
 @dataclass(frozen=True, kw_only=True)
 class Op:
-    """An operator: reads tensor ``x``, defines tensor ``out``."""
+    """An operator: reads tensor ``x``, defines tensor ``out``.
+
+    ``own``: the types a trained quantizer chose, which nothing may change; float graph only.
+    """
 
     name: str
     x: str
     out: Tensor
+    own: LayerPrecision | None = None
 
     @property
     def kind(self) -> str:
@@ -273,6 +277,11 @@ class Relu(Op):
     """An activation, then a cast; only where it could not be fused into the layer before."""
 
     activation: Activation = Activation.RELU
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cast(Op):
+    """A cast of every element; only where it could not be fused into the operator before."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ import numpy as np
 
 from .errors import UserError
 from .formats import FixedPoint, quantized
+from .formats import LayerPrecision as LayerPrecision
 from .ir import Conv2D, Graph, InputTable, MaxPool2D, Op, Relu, WeightedOp
 
 PRESETS = ("q8.8", "q6.6", "q4.4", "mixed", "auto")
@@ -25,18 +26,6 @@ AUTO_BIAS_BITS = 16
 TABLE_BITS = 12
 MAX_BITS = 32  # of a type a user may write
 MAX_INTEGER_BITS = 64  # in magnitude: the binary point stays near the bits
-
-
-@dataclass(frozen=True)
-class LayerPrecision:
-    """Types of one layer; ``weight`` and ``bias`` are None where it has no parameters.
-
-    ``result`` None is the exact accumulator (logits), or, for max pooling, the input's type.
-    """
-
-    weight: FixedPoint | None
-    bias: FixedPoint | None
-    result: FixedPoint | None
 
 
 @dataclass(frozen=True)

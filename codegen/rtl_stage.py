@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .design import Stage
 from .formats import FixedPoint, Overflow, Rounding, bits_for
-from .ir import Activation, AvgPool2D, Conv2D, Dense, MaxPool2D, Relu, WeightedOp, WindowOp
+from .ir import Activation, AvgPool2D, Cast, Conv2D, Dense, MaxPool2D, Relu, WeightedOp, WindowOp
 from .rtl_average import average_parameters
 
 ROUNDING_CODE = {
@@ -196,7 +196,7 @@ def _shape(shape: tuple[int, ...]) -> str:
 def _chain(stage: Stage, name: str) -> tuple[tuple[Link, ...], tuple[Part, ...]]:
     """The modules of a stage from s_axis to m_axis."""
     op, width = stage.op, stage.x.fmt.width
-    if isinstance(op, Relu):
+    if isinstance(op, (Relu, Cast)):
         return (), (Part("lng_relu", "u_relu", _relu_parameters(stage, op), "s_axis", "m_axis"),)
     links: list[Link] = []
     parts: list[Part] = []
@@ -251,14 +251,16 @@ def _chain(stage: Stage, name: str) -> tuple[tuple[Link, ...], tuple[Part, ...]]
     return tuple(links), tuple(parts)
 
 
-def _relu_parameters(stage: Stage, op: Relu) -> tuple[Parameter, ...]:
+def _relu_parameters(stage: Stage, op: Relu | Cast) -> tuple[Parameter, ...]:
+    act = op.activation if isinstance(op, Relu) else Activation.LINEAR
     head = parameters(
         LANES=stage.source.lanes,
         IN_WIDTH=stage.x.fmt.width,
         IN_SIGNED=int(stage.x.fmt.signed),
+        RELU=int(act.relu),
     )
     fraction = stage.x.fmt.fraction_bits
-    limit = _limit(op.activation, fraction, stage.x.range[1], stage.x.fmt.width + 1)
+    limit = _limit(act, fraction, stage.x.range[1], stage.x.fmt.width + 1)
     return (*head, *cast_parameters(fraction, op.out.fmt), *limit)
 
 

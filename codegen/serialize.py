@@ -20,6 +20,7 @@ from .ir import (
     Accumulator,
     Activation,
     AvgPool2D,
+    Cast,
     Const,
     Conv2D,
     Dense,
@@ -37,7 +38,7 @@ from .ir import (
 from .verify import IRError, verify
 
 KINDS: dict[str, type[Op]] = {
-    cls.__name__: cls for cls in (Conv2D, Dense, MaxPool2D, AvgPool2D, Relu, InputTable)
+    cls.__name__: cls for cls in (Conv2D, Dense, MaxPool2D, AvgPool2D, Relu, Cast, InputTable)
 }
 Arrays = dict[str, npt.NDArray[np.int64]]
 

@@ -130,7 +130,7 @@ def test_configuration_is_no_model(files: Path, tmp_path: Path, text: str) -> No
     with h5py.File(path, "r+") as file:
         del file.attrs["model_config"]
         file.attrs["model_config"] = text[:60000]
-    assert refused(path).startswith("the model's configuration is not")
+    assert refused(path).startswith("the model's configuration is n")
 
 
 def test_missing_weights(files: Path, tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ CASES: list[Any] = [
     ),
     pytest.param(
         lambda k, la: [k.Input((4,)), la.Dense(2), la.ReLU(max_value=0, name="r")],
-        "layer 'r' (ReLU): max_value=0.0 is not supported; supported is a positive number",
+        "layer 'r' (ReLU): max_value=0 is not supported; supported is a positive number",
         id="relu_of_zero",
     ),
     pytest.param(

@@ -112,22 +112,6 @@ EQUAL: list[Any] = [
         id="batchnorm_first_and_behind_flatten",
     ),
     pytest.param(
-        (6, 6, 2),
-        lambda k, la: [
-            la.Conv2D(3, 3, padding="same", activation="relu6"),
-            la.AveragePooling2D(2),
-            la.ReLU(max_value=0.25),
-            la.Conv2D(4, 2),
-            la.Activation("relu6"),
-            la.Flatten(),
-            la.Dense(6),
-            la.ReLU(max_value=0.5),
-            la.Dense(3),
-        ],
-        255,
-        id="limited_relu",
-    ),
-    pytest.param(
         (6, 5),
         lambda k, la: [la.BatchNormalization(), la.Flatten(), la.Dense(3)],
         255,

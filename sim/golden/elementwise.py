@@ -1,11 +1,11 @@
-"""Stand-alone activations and the input table."""
+"""Stand-alone activations, stand-alone casts and the input table."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ...codegen.cast import cast_codes
-from ...codegen.ir import InputTable, Relu, Tensor
+from ...codegen.ir import Cast, InputTable, Relu, Tensor
 from .arithmetic import Array, Kernel, activation, integers
 
 
@@ -14,6 +14,12 @@ def relu(op: Relu, x: Tensor) -> Kernel:
     fraction, fmt = x.fmt.fraction_bits, op.out.fmt
     act = activation(op.activation, fraction, x.range[1])
     return lambda codes: cast_codes(act(integers(codes)), fraction, fmt)
+
+
+def cast(op: Cast, x: Tensor) -> Kernel:
+    """Kernel of any shape: the cast alone."""
+    fraction, fmt = x.fmt.fraction_bits, op.out.fmt
+    return lambda codes: cast_codes(integers(codes), fraction, fmt)
 
 
 def input_table(op: InputTable, x: Tensor) -> Kernel:
