@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import __version__
-from ..codegen import audit, emit_bench, emit_hls, emit_sim, emit_verilog, emit_vivado
+from ..codegen import audit, emit_bench, emit_hls, emit_sim, emit_verilog, emit_vivado, pragmas
 from ..codegen.cycles import Timing
 from ..codegen.design import Design, build_design
 from ..codegen.errors import UserError
@@ -138,6 +138,7 @@ def _fill(
     line = banner(design)
     logits = GoldenModel(design.graph).run(images)
     hls = emit_hls.emit(design.graph, design.schedule, design.name, line, out)
+    pragmas.check(out, (*hls.sources, *hls.headers, *hls.tb, *hls.csim[:1]), hls.top)
     emit_hls.write_vectors(out, images, logits)
     rtl = emit_verilog.emit(design, line, out)
     audit.check([out / file for file in rtl.verilog], rtl.top)
