@@ -17,7 +17,7 @@ import numpy as np
 from .errors import UserError
 from .formats import FixedPoint, quantized
 from .formats import LayerPrecision as LayerPrecision
-from .ir import Conv2D, Graph, InputTable, MaxPool2D, Op, Relu, WeightedOp
+from .ir import Activation, Conv2D, Graph, InputTable, MaxPool2D, Op, Relu, WeightedOp
 
 PRESETS = ("q8.8", "q6.6", "q4.4", "mixed", "auto")
 LOGITS = ("exact", "preset")
@@ -84,7 +84,7 @@ def auto(
         if isinstance(op, WeightedOp):
             weight = _covering(AUTO_BITS, op.weights.values, signed=True)
             bias = _covering(AUTO_BIAS_BITS, op.bias.values, signed=True)
-            signed = not op.activation.relu
+            signed = op.activation == Activation.LINEAR
         elif isinstance(op, Relu):
             signed = False
         result = _covering(AUTO_BITS, np.array([low, high]), signed=signed)
