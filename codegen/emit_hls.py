@@ -26,6 +26,7 @@ from .schedule import Schedule, layouts
 
 LIBRARY = (
     "lng_axis.h",
+    "lng_cast.h",
     "lng_pool.h",
     "lng_relu.h",
     "lng_reshape.h",

@@ -17,6 +17,7 @@ from .formats import FixedPoint
 from .ir import (
     Activation,
     AvgPool2D,
+    Cast,
     Conv2D,
     Dense,
     InputTable,
@@ -118,6 +119,7 @@ class Matvec:
     groups: int  # steps over the outputs
     pe: int
     relu: bool
+    limit: int | None  # largest code behind the ReLU, where sums may be larger
     product_shift: int  # products to the accumulator's binary point
     bias_shift: int
     storage: str  # of the weights: bram or lutram
@@ -139,6 +141,7 @@ class Layer:
     matvec: Matvec | None = None
     average: Average | None = None
     lowest: int = 0  # the least code of x's type
+    limit: int | None = None  # of a Relu: its largest code, where x may be larger
     weights: Weights | None = None
 
 
@@ -171,7 +174,7 @@ def _conv(op: Conv2D, x: Tensor, source: Stream, result: Stream, schedule: Sched
     return replace(
         layer,
         template="hls/conv.h.j2",
-        title=f"convolution, {_window_title(op)}, {_shape(x)} to {_shape(op.out)}{_relu_title(op)}",
+        title=f"convolution, {_window_title(op)}, {_shape(x)} to {_shape(op.out)}{_then(op)}",
         geometry=_geometry(op, x),
         gather=source.layout.words_per_group,
     )
@@ -184,7 +187,7 @@ def _dense(op: Dense, x: Tensor, source: Stream, result: Stream, schedule: Sched
     return replace(
         layer,
         template="hls/dense.h.j2",
-        title=f"dense, {x.size} to {op.out.size}{_relu_title(op)}",
+        title=f"dense, {x.size} to {op.out.size}{_then(op)}",
         gather=layer.matvec.lanes // source.lanes,
     )
 
@@ -224,7 +227,20 @@ def _relu(op: Relu, x: Tensor, source: Stream, result: Stream, schedule: Schedul
     return Layer(
         name=op.name,
         template="hls/relu.h.j2",
-        title=f"max(x, 0) of {_shape(x)}",
+        title=f"{_activation_text(op.activation)} of {_shape(x)}",
+        x=source,
+        y=result,
+        typedefs=(Typedef(result.type, result.cpp),),
+        limit=op.activation.binding_limit(x.fmt.fraction_bits, x.range[1]),
+    )
+
+
+@layer_for.register
+def _cast(op: Cast, x: Tensor, source: Stream, result: Stream, schedule: Schedule) -> Layer:
+    return Layer(
+        name=op.name,
+        template="hls/cast.h.j2",
+        title=f"cast of {_shape(x)}",
         x=source,
         y=result,
         typedefs=(Typedef(result.type, result.cpp),),
@@ -270,7 +286,8 @@ def _weighted(
         simd=simd,
         groups=folded.rounds(fold.pe),
         pe=fold.pe,
-        relu=op.activation is Activation.RELU,
+        relu=op.activation.relu,
+        limit=op.activation.binding_limit(sum_format.fraction_bits, op.accumulator.high),
         product_shift=sum_format.fraction_bits - product_fraction,
         bias_shift=sum_format.fraction_bits - op.bias.format.fraction_bits,
         storage="lutram" if steps <= SMALL_ROM else "bram",
@@ -342,8 +359,15 @@ def _window_title(op: WindowOp) -> str:
     return f"window {rows}x{columns}, stride {down}x{right}, {padding}"
 
 
-def _relu_title(op: WeightedOp) -> str:
-    return ", then max(x, 0)" if op.activation is Activation.RELU else ""
+def _then(op: WeightedOp) -> str:
+    text = _activation_text(op.activation)
+    return f", then {text}" if text else ""
+
+
+def _activation_text(act: Activation) -> str:
+    if not act.relu:
+        return ""
+    return "max(x, 0)" if act.max_value is None else f"min(max(x, 0), {act.max_value:g})"
 
 
 def _shape(tensor: Tensor) -> str:

@@ -129,6 +129,19 @@ class FixedPoint:
         return cls(not match["u"], int(match["w"]), int(match["i"]), rounding, overflow)
 
 
+@dataclass(frozen=True)
+class LayerPrecision:
+    """Types of one layer; ``weight`` and ``bias`` are None where it has no parameters.
+
+    ``result`` None is the exact result: a weighted layer's accumulator, a mean's exact quotient,
+    and the input's type of anything that only picks or clips.
+    """
+
+    weight: FixedPoint | None = None
+    bias: FixedPoint | None = None
+    result: FixedPoint | None = None
+
+
 def quantized(width: int, integer_bits: int, *, signed: bool = True) -> FixedPoint:
     """The format of weights and results: rounded half up, saturated."""
     return FixedPoint(signed, width, integer_bits, Rounding.RND, Overflow.SAT)

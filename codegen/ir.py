@@ -9,16 +9,17 @@ no emitter.
 
 from __future__ import annotations
 
-import enum
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from fractions import Fraction
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from .formats import FixedPoint
+from .formats import FixedPoint, LayerPrecision
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +86,62 @@ class Tensor:
         return self.low, self.high
 
 
-class Activation(enum.Enum):
-    """Function between a layer's exact sum and its cast."""
+@dataclass(frozen=True)
+class Activation:
+    """Function between a layer's exact sum and its cast: linear, or ReLU, perhaps with a limit."""
 
-    LINEAR = "linear"
-    RELU = "relu"
+    relu: bool = False
+    max_value: float | None = None  # results of a ReLU end here; None: no limit
+
+    LINEAR: ClassVar[Activation]
+    RELU: ClassVar[Activation]
+
+    @property
+    def value(self) -> str:
+        """``linear``, ``relu`` or ``relu(max=6.0)``: its text in design.json and messages."""
+        if not self.relu:
+            return "linear"
+        return "relu" if self.max_value is None else f"relu(max={self.max_value!r})"
+
+    @classmethod
+    def parse(cls, text: str) -> Activation:
+        """Read what ``value`` writes; ``ValueError`` for anything else."""
+        if text in ("linear", "relu"):
+            return cls(text == "relu")
+        match = re.fullmatch(r"relu\(max=([0-9.e+-]+)\)", text)
+        if not match:
+            raise ValueError(f"{text!r} is no activation")
+        return cls(True, float(match[1]))
+
+    @property
+    def homogeneous(self) -> bool:
+        """Whether it commutes with every positive factor."""
+        return self.max_value is None
+
+    def limit(self, fraction_bits: int) -> int | None:
+        """The largest result as a code of that many fraction bits; ``ValueError`` if not exact."""
+        if self.max_value is None:
+            return None
+        code = Fraction(self.max_value) * Fraction(2) ** fraction_bits
+        if code.denominator != 1:
+            raise ValueError(f"{self.max_value} is no multiple of 2^{-fraction_bits}")
+        return int(code)
+
+    def binding_limit(self, fraction_bits: int, high: int) -> int | None:
+        """``limit``, or None where no code is larger than it, ``high`` being the largest."""
+        limit = self.limit(fraction_bits)
+        return None if limit is None or limit >= high else limit
+
+    def bounds(self, low: int, high: int, fraction_bits: int) -> tuple[int, int]:
+        """The (least, largest) result for codes in ``low..high``."""
+        if self.relu:
+            low, high = max(low, 0), max(high, 0)
+        limit = self.binding_limit(fraction_bits, high)
+        return (low, high) if limit is None else (min(low, limit), limit)
+
+
+Activation.LINEAR = Activation()
+Activation.RELU = Activation(relu=True)
 
 
 @dataclass(frozen=True)
@@ -152,11 +204,15 @@ class Accumulator:
 
 @dataclass(frozen=True, kw_only=True)
 class Op:
-    """An operator: reads tensor ``x``, defines tensor ``out``."""
+    """An operator: reads tensor ``x``, defines tensor ``out``.
+
+    ``own``: the types a trained quantizer chose, which nothing may change; float graph only.
+    """
 
     name: str
     x: str
     out: Tensor
+    own: LayerPrecision | None = None
 
     @property
     def kind(self) -> str:
@@ -218,7 +274,14 @@ class ZeroPad(Op):
 
 @dataclass(frozen=True, kw_only=True)
 class Relu(Op):
-    """max(x, 0), then a cast; only where it could not be fused into the layer before."""
+    """An activation, then a cast; only where it could not be fused into the layer before."""
+
+    activation: Activation = Activation.RELU
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cast(Op):
+    """A cast of every element; only where it could not be fused into the operator before."""
 
 
 @dataclass(frozen=True, kw_only=True)

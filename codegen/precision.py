@@ -16,6 +16,7 @@ import numpy as np
 
 from .errors import UserError
 from .formats import FixedPoint, quantized
+from .formats import LayerPrecision as LayerPrecision
 from .ir import Activation, Conv2D, Graph, InputTable, MaxPool2D, Op, Relu, WeightedOp
 
 PRESETS = ("q8.8", "q6.6", "q4.4", "mixed", "auto")
@@ -25,18 +26,6 @@ AUTO_BIAS_BITS = 16
 TABLE_BITS = 12
 MAX_BITS = 32  # of a type a user may write
 MAX_INTEGER_BITS = 64  # in magnitude: the binary point stays near the bits
-
-
-@dataclass(frozen=True)
-class LayerPrecision:
-    """Types of one layer; ``weight`` and ``bias`` are None where it has no parameters.
-
-    ``result`` None is the exact accumulator (logits), or, for max pooling, the input's type.
-    """
-
-    weight: FixedPoint | None
-    bias: FixedPoint | None
-    result: FixedPoint | None
 
 
 @dataclass(frozen=True)
@@ -95,7 +84,7 @@ def auto(
         if isinstance(op, WeightedOp):
             weight = _covering(AUTO_BITS, op.weights.values, signed=True)
             bias = _covering(AUTO_BIAS_BITS, op.bias.values, signed=True)
-            signed = op.activation is not Activation.RELU
+            signed = op.activation == Activation.LINEAR
         elif isinstance(op, Relu):
             signed = False
         result = _covering(AUTO_BITS, np.array([low, high]), signed=signed)

@@ -225,7 +225,8 @@ class _Writer:
                 (floor,) = parameters(ROUNDING=ROUNDING_CODE[Rounding.TRN])
                 cast = tuple(floor if p.name == floor.name else p for p in cast)
             width = op.out.fmt.width
-            cast = (*parameters(IN_WIDTH=bits), *activation_parameters(op), *cast)
+            activated = activation_parameters(op.activation, fraction, high, bits)
+            cast = (*parameters(IN_WIDTH=bits), *activated, *cast)
             lanes.append(OutputLane(index, name, cast, index * width, (index + 1) * width - 1))
         return tuple(registers), tuple(lanes)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .design import Stage
 from .formats import FixedPoint, Overflow, Rounding, bits_for
-from .ir import Activation, AvgPool2D, Conv2D, Dense, MaxPool2D, Relu, WeightedOp, WindowOp
+from .ir import Activation, AvgPool2D, Cast, Conv2D, Dense, MaxPool2D, Relu, WeightedOp, WindowOp
 from .rtl_average import average_parameters
 
 ROUNDING_CODE = {
@@ -134,11 +134,6 @@ def adders_name(stage_module: str) -> str:
     return f"{stage_module}_adders"
 
 
-def activation_parameters(op: WeightedOp) -> tuple[Parameter, ...]:
-    """Parameters of lng_requantize for what happens to the exact sum before its cast."""
-    return parameters(RELU=int(op.activation is Activation.RELU))
-
-
 def stage_context(stage: Stage, name: str, banner: str) -> StageContext:
     """The context of any stage but an input table."""
     links, parts = _chain(stage, name)
@@ -208,7 +203,7 @@ def _shape(shape: tuple[int, ...]) -> str:
 def _chain(stage: Stage, name: str) -> tuple[tuple[Link, ...], tuple[Part, ...]]:
     """The modules of a stage from s_axis to m_axis."""
     op, width = stage.op, stage.x.fmt.width
-    if isinstance(op, Relu):
+    if isinstance(op, (Relu, Cast)):
         return (), (Part("lng_relu", "u_relu", _relu_parameters(stage, op), "s_axis", "m_axis"),)
     links: list[Link] = []
     parts: list[Part] = []
@@ -267,13 +262,30 @@ def _chain(stage: Stage, name: str) -> tuple[tuple[Link, ...], tuple[Part, ...]]
     return tuple(links), tuple(parts)
 
 
-def _relu_parameters(stage: Stage, op: Relu) -> tuple[Parameter, ...]:
+def _relu_parameters(stage: Stage, op: Relu | Cast) -> tuple[Parameter, ...]:
+    act = op.activation if isinstance(op, Relu) else Activation.LINEAR
     head = parameters(
         LANES=stage.source.lanes,
         IN_WIDTH=stage.x.fmt.width,
         IN_SIGNED=int(stage.x.fmt.signed),
+        RELU=int(act.relu),
     )
-    return (*head, *cast_parameters(stage.x.fmt.fraction_bits, op.out.fmt))
+    fraction = stage.x.fmt.fraction_bits
+    limit = _limit(act, fraction, stage.x.range[1], stage.x.fmt.width + 1)
+    return (*head, *cast_parameters(fraction, op.out.fmt), *limit)
+
+
+def activation_parameters(
+    act: Activation, fraction: int, high: int, bits: int
+) -> tuple[Parameter, ...]:
+    """Parameters of lng_requantize for what happens to a sum of ``bits`` bits before its cast."""
+    return (*parameters(RELU=int(act.relu)), *_limit(act, fraction, high, bits))
+
+
+def _limit(act: Activation, fraction: int, high: int, bits: int) -> tuple[Parameter, ...]:
+    """The parameter LIMIT of ``bits`` bits where codes up to ``high`` need it."""
+    limit = act.binding_limit(fraction, high)
+    return () if limit is None else parameters(LIMIT=f"{bits}'d{limit}")
 
 
 def _window_parameters(stage: Stage) -> tuple[Parameter, ...]:
@@ -317,11 +329,12 @@ def _mvu_parameters(stage: Stage, op: WeightedOp, name: str) -> tuple[Parameter,
             WEIGHT_WIDTH=weight_width(op),
             ACC_WIDTH=op.accumulator.format.width,
             PRODUCT_SHIFT=fraction - product,
+            RELU=int(op.activation.relu),
         ),
-        *activation_parameters(op),
         *cast_parameters(fraction, op.out.fmt),
         *parameters(
             WEIGHT_FILE=f'"{name}_weights.mem"',
             BIAS_FILE=f'"{name}_bias.mem"',
         ),
+        *_limit(op.activation, fraction, op.accumulator.high, op.accumulator.format.width),
     )

@@ -20,6 +20,7 @@ from .ir import (
     Accumulator,
     Activation,
     AvgPool2D,
+    Cast,
     Const,
     Conv2D,
     Dense,
@@ -37,7 +38,7 @@ from .ir import (
 from .verify import IRError, verify
 
 KINDS: dict[str, type[Op]] = {
-    cls.__name__: cls for cls in (Conv2D, Dense, MaxPool2D, AvgPool2D, Relu, InputTable)
+    cls.__name__: cls for cls in (Conv2D, Dense, MaxPool2D, AvgPool2D, Relu, Cast, InputTable)
 }
 Arrays = dict[str, npt.NDArray[np.int64]]
 
@@ -53,8 +54,9 @@ def to_parts(graph: Graph) -> tuple[dict[str, Any], Arrays]:
         if isinstance(op, WeightedOp):
             assert op.accumulator is not None
             acc = op.accumulator
-            entry["activation"] = op.activation.value
             entry["accumulator"] = {"type": str(acc.format), "low": acc.low, "high": acc.high}
+        if isinstance(op, WeightedOp | Relu):
+            entry["activation"] = op.activation.value
         for label, const in _constants(op).items():
             entry[label] = {"type": str(const.format), "shape": list(const.shape)}
             arrays[f"{op.name}_{label}"] = const.values
@@ -138,8 +140,9 @@ def _read_op(entry: Mapping[str, Any], x: str, arrays: Mapping[str, npt.NDArray[
         padding = Padding(*(int(value) for value in window["padding"]))
         fields["window"] = Window(_pair(window["size"]), _pair(window["stride"]), padding)
     if "activation" in entry:
+        fields["activation"] = Activation.parse(entry["activation"])
+    if "accumulator" in entry:
         acc = entry["accumulator"]
-        fields["activation"] = Activation(entry["activation"])
         fields["accumulator"] = Accumulator(
             FixedPoint.parse(acc["type"]), int(acc["low"]), int(acc["high"])
         )

@@ -21,6 +21,7 @@ from .ir import (
     InputTable,
     MaxPool2D,
     Op,
+    Relu,
     Rescaling,
     Reshape,
     Softmax,
@@ -126,6 +127,12 @@ def _check_types(op: Op, x: Tensor) -> None:
     _require(inside, op.name, f"range {low}..{high} outside {op.out.fmt}")
     if isinstance(op, WeightedOp):
         _check_accumulator(op, x)
+    if isinstance(op, WeightedOp | Relu):
+        acc = op.accumulator if isinstance(op, WeightedOp) else None
+        try:
+            op.activation.limit(x.fmt.fraction_bits if acc is None else acc.format.fraction_bits)
+        except ValueError as error:
+            raise IRError(f"{op.name}: limit {error}") from None
     if isinstance(op, MaxPool2D):
         _require(op.out.fmt == x.fmt, op.name, "max pooling changes the format")
 

@@ -24,7 +24,8 @@ module lng_mvu #(
     parameter integer ROUNDING      = 2,   // see lng_requantize
     parameter integer OVERFLOW      = 1,   // see lng_requantize
     parameter         WEIGHT_FILE   = "",  // CHUNKS*ROUNDS words, round fastest
-    parameter         BIAS_FILE     = ""   // ROUNDS words
+    parameter         BIAS_FILE     = "",  // ROUNDS words
+    parameter [ACC_WIDTH-1:0] LIMIT = {ACC_WIDTH{1'b0}}  // see lng_requantize
 ) (
     input  wire                     clk,
     input  wire                     rst,
@@ -174,7 +175,8 @@ module lng_mvu #(
                 .SHIFT     (SHIFT),
                 .RELU      (RELU),
                 .ROUNDING  (ROUNDING),
-                .OVERFLOW  (OVERFLOW)
+                .OVERFLOW  (OVERFLOW),
+                .LIMIT     (LIMIT)
             ) u_requantize (
                 .x(sums[p*ACC_WIDTH +: ACC_WIDTH]),
                 .y(results[p*OUT_WIDTH +: OUT_WIDTH])

@@ -1,4 +1,4 @@
-// lng_relu: max(x, 0) and a cast, lane by lane.
+// lng_relu: max(x, 0), which can be limited or left out, and a cast, lane by lane.
 // Throughput one word per cycle, latency 1 cycle. Reset: control bits only.
 `default_nettype none
 module lng_relu #(
@@ -8,8 +8,10 @@ module lng_relu #(
     parameter integer OUT_WIDTH  = 8,  // bits of a result lane, >= 1
     parameter integer OUT_SIGNED = 1,  // 1: result lanes are signed
     parameter integer SHIFT      = 0,  // input minus result fraction bits
+    parameter integer RELU       = 1,  // 0: the cast alone
     parameter integer ROUNDING   = 2,  // see lng_requantize
-    parameter integer OVERFLOW   = 1   // see lng_requantize
+    parameter integer OVERFLOW   = 1,  // see lng_requantize
+    parameter [IN_WIDTH:0] LIMIT = {(IN_WIDTH + 1){1'b0}}  // see lng_requantize, sign included
 ) (
     input  wire                       clk,
     input  wire                       rst,
@@ -62,9 +64,10 @@ module lng_relu #(
                 .OUT_WIDTH (OUT_WIDTH),
                 .OUT_SIGNED(OUT_SIGNED),
                 .SHIFT     (SHIFT),
-                .RELU      (1),
+                .RELU      (RELU),
                 .ROUNDING  (ROUNDING),
-                .OVERFLOW  (OVERFLOW)
+                .OVERFLOW  (OVERFLOW),
+                .LIMIT     (LIMIT[X_WIDTH-1:0])
             ) u_requantize (
                 .x(lane),
                 .y(result[i*OUT_WIDTH +: OUT_WIDTH])

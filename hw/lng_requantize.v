@@ -1,5 +1,6 @@
-// lng_requantize: ReLU (optional), one rounding and one overflow, as an ap_fixed assignment does.
+// lng_requantize: ReLU (optional, perhaps limited), one rounding and one overflow, as an ap_fixed assignment does.
 // y = overflow(round(relu(x) / 2^SHIFT)); a negative SHIFT multiplies. Combinational.
+// relu(x) is 0 below 0 and, where LIMIT is not 0, LIMIT above it.
 // Modes: docs/semantics.md, "Cast".
 `default_nettype none
 module lng_requantize #(
@@ -11,7 +12,9 @@ module lng_requantize #(
     // 0 TRN, 1 TRN_ZERO, 2 RND, 3 RND_ZERO, 4 RND_MIN_INF, 5 RND_INF, 6 RND_CONV
     parameter integer ROUNDING   = 2,
     // 0 WRAP, 1 SAT, 2 SAT_SYM, 3 SAT_ZERO
-    parameter integer OVERFLOW   = 1
+    parameter integer OVERFLOW   = 1,
+    // largest x that passes a ReLU; 0: all do
+    parameter [IN_WIDTH-1:0] LIMIT = {IN_WIDTH{1'b0}}
 ) (
     input  wire [IN_WIDTH-1:0]  x,
     output wire [OUT_WIDTH-1:0] y
@@ -27,7 +30,9 @@ module lng_requantize #(
     wire [FULL_WIDTH-1:0] rounded;
 
     generate
-        if (RELU != 0) begin : gen_relu
+        if (RELU != 0 && LIMIT != {IN_WIDTH{1'b0}}) begin : gen_limited
+            assign activated = x[IN_WIDTH-1] ? {IN_WIDTH{1'b0}} : (x > LIMIT) ? LIMIT : x;
+        end else if (RELU != 0) begin : gen_relu
             assign activated = x[IN_WIDTH-1] ? {IN_WIDTH{1'b0}} : x;
         end else begin : gen_linear
             assign activated = x;

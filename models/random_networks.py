@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -123,7 +124,7 @@ class _Builder:
                 self.add(Softmax, self.tensor.shape)
         return Graph(self.name, self.input, tuple(self.ops))
 
-    def add(self, cls: type[Op], shape: tuple[int, ...], **fields: object) -> None:
+    def add(self, cls: type[Op], shape: tuple[int, ...], **fields: Any) -> None:
         name = f"{cls.__name__.lower()}_{len(self.ops)}"
         out = Tensor(name, shape)
         self.ops.append(cls(name=name, x=self.tensor.name, out=out, **fields))

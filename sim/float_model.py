@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..codegen.cast import cast_codes
 from ..codegen.formats import PIXEL
 from ..codegen.ir import (
-    Activation,
     AvgPool2D,
     BatchNorm,
+    Cast,
     Conv2D,
     Dense,
     Flatten,
@@ -37,6 +38,7 @@ from ..codegen.ir import (
 
 Reals = npt.NDArray[np.float64]
 CHUNK = 256  # images per step, to bound memory
+EXTRA_BITS = 16  # below a cast's last bit; sums of quantized networks seldom have more
 
 
 class FloatModel:
@@ -120,7 +122,16 @@ def _average_pool(op: AvgPool2D, x: Reals) -> Reals:
 
 @evaluate.register
 def _relu(op: Relu, x: Reals) -> Reals:
-    return np.maximum(x, 0.0)
+    return _activate(op, x)
+
+
+@evaluate.register
+def _cast(op: Cast, x: Reals) -> Reals:
+    assert op.own is not None and op.own.result is not None
+    fmt = op.own.result
+    fraction = fmt.fraction_bits + EXTRA_BITS
+    codes = np.floor(np.ldexp(x, fraction)).astype(np.int64)
+    return cast_codes(codes, fraction, fmt) * float(fmt.step)
 
 
 @evaluate.register
@@ -165,8 +176,10 @@ def _input_table(op: InputTable, x: Reals) -> Reals:
     return result
 
 
-def _activate(op: WeightedOp, sums: Reals) -> Reals:
-    return np.maximum(sums, 0.0) if op.activation is Activation.RELU else sums
+def _activate(op: WeightedOp | Relu, sums: Reals) -> Reals:
+    if not op.activation.relu:
+        return sums
+    return np.clip(sums, 0.0, op.activation.max_value)
 
 
 def _windows(x: Reals, window: Window, fill: float) -> Reals:

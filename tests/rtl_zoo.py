@@ -14,6 +14,7 @@ from lenetgen.codegen.formats import FixedPoint, Overflow, Rounding
 from lenetgen.codegen.ir import (
     Activation,
     AvgPool2D,
+    Cast,
     Const,
     Conv2D,
     Dense,
@@ -142,6 +143,9 @@ class Net:
     def relu(self, result: FixedPoint = PLAIN) -> Net:
         return self._add(Relu, self.tensor.shape, LayerPrecision(None, None, result))
 
+    def cast(self, result: FixedPoint) -> Net:
+        return self._add(Cast, self.tensor.shape, LayerPrecision(None, None, result))
+
     def table(self, result: FixedPoint = PLAIN) -> Net:
         channels = self.shape[2] if len(self.shape) == 3 else 1
         values = self.rng.uniform(-3, 3, (channels, 256))
@@ -161,12 +165,26 @@ def _average_modes(net: Net) -> Net:
     return net
 
 
+def _modes() -> list[FixedPoint]:
+    """Every rounding and every overflow mode, losing and gaining fraction bits."""
+    overflows = [*Overflow, *Overflow]
+    return [
+        FixedPoint(index % 2 == 0, 9 - index, 2 + index % 2, rounding, overflows[index])
+        for index, rounding in enumerate(Rounding)
+    ]
+
+
 def _relu_modes(net: Net) -> Net:
     """ReLU stages back to back: every rounding and every overflow mode, also multiplying."""
-    for index, rounding in enumerate(Rounding):
-        overflow = list(Overflow)[index % 4]
-        result = FixedPoint(index % 2 == 0, 9 - index, 2 + index % 2, rounding, overflow)
+    for result in _modes():
         net.relu(result)
+    return net
+
+
+def _cast_modes(net: Net) -> Net:
+    """Casts back to back, on negative codes too."""
+    for result in _modes():
+        net.cast(result)
     return net
 
 
@@ -275,6 +293,7 @@ _entry("relu_first", (4, 5, 2), lambda n: n.relu(unsigned(5, 0)).conv(3, (2, 2),
 _entry(
     "relu_middle", (6, 6, 2), lambda n: _relu_modes(n.table().max((2, 2), (2, 2))).dense(2, (1, 3))
 )
+_entry("cast_modes", (5, 4, 2), lambda n: _cast_modes(n.table()).dense(2, (1, 3)))
 _entry("relu_last_unsigned", (3, 4, 1), lambda n: n.table().relu(unsigned(9, 3)))
 _entry(
     "table_channels", (4, 4, 3), lambda n: n.table().conv(2, (3, 3), (2, 9), same=True, relu=False)

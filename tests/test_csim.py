@@ -19,6 +19,7 @@ from lenetgen.codegen.errors import UserError
 from lenetgen.codegen.formats import FixedPoint, Overflow, Rounding, quantized
 from lenetgen.codegen.ir import (
     AvgPool2D,
+    Cast,
     Const,
     Conv2D,
     Dense,
@@ -112,6 +113,9 @@ class Net:
     def relu(self, result: FixedPoint) -> Net:
         return self._add(Relu, self.tensor.shape, LayerPrecision(None, None, result))
 
+    def cast(self, result: FixedPoint) -> Net:
+        return self._add(Cast, self.tensor.shape, LayerPrecision(None, None, result))
+
     def table(self, result: FixedPoint) -> Net:
         channels = self.shape[2] if len(self.shape) == 3 else 1
         table = Const(self.rng.uniform(-4, 4, (channels, 256)))
@@ -170,6 +174,7 @@ def strided() -> Net:
     net.conv(3, Window((3, 3), (2, 3), Padding(2, 0, 0, 2)), fold=(3, 18))
     net.pool(AvgPool2D, net.same((2, 3), (1, 2)), FixedPoint(True, 12, 4, Rounding.RND_ZERO))
     net.conv(5, Window((1, 2), (2, 1)), quantized(33, 9), fold=(3, 2))
+    net.cast(FixedPoint(True, 9, 5, Rounding.RND_CONV, Overflow.WRAP))
     return net.conv(7, Window((1, 1)), None, fold=(2, 2), weight=quantized(16, 4))
 
 

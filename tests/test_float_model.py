@@ -81,6 +81,8 @@ def test_softmax_and_relu() -> None:
     soft = evaluate(Softmax(name="s", x="x", out=out), x)
     assert np.allclose(soft, [[0, 1, 0], [1 / 3, 1 / 3, 1 / 3]])
     assert evaluate(Relu(name="r", x="x", out=out), x).tolist() == np.maximum(x, 0).tolist()
+    limited = Relu(name="r", x="x", out=out, activation=Activation(relu=True, max_value=6.0))
+    assert evaluate(limited, x).tolist() == [[0, 6, 0], [1, 1, 1]]
 
 
 def test_ranges_and_batches(rng: np.random.Generator) -> None:

@@ -33,6 +33,8 @@ from lenetgen.sim.golden.model import kernel_for
 
 Q44 = FixedPoint(True, 8, 4, Rounding.RND, Overflow.SAT)
 MODES = list(itertools.product(Rounding, Overflow))
+RELU6 = Activation(relu=True, max_value=6.0)
+ACTIVATIONS = (Activation.LINEAR, Activation.RELU, RELU6)
 
 
 # --- the reference: values, never codes, until the one cast at the end -----------------
@@ -81,7 +83,8 @@ def reference(op: Op, x: Tensor, image: Any) -> np.ndarray:
         values = [int(v) * x.fmt.step for v in np.ravel(image)]
         return np.array([_dense(op, values, n) for n in range(op.out.size)], dtype=object)
     if isinstance(op, Relu):
-        flat = [cast(max(int(v), 0) * x.fmt.step, op.out.fmt) for v in np.ravel(image)]
+        reals = [activate(op.activation, int(v) * x.fmt.step) for v in np.ravel(image)]
+        flat = [cast(real, op.out.fmt) for real in reals]
         return np.array(flat, dtype=object).reshape(op.out.shape)
     assert isinstance(op, InputTable)
     result = np.zeros(op.out.shape, dtype=object)
@@ -123,7 +126,14 @@ def _dense(op: Dense, values: list[Fraction], output: int) -> int:
 
 def _finish(op: Any, total: Fraction, output: int) -> int:
     total += int(op.bias.values[output]) * op.bias.format.step
-    return cast(max(total, Fraction(0)) if op.activation is Activation.RELU else total, op.out.fmt)
+    return cast(activate(op.activation, total), op.out.fmt)
+
+
+def activate(act: Activation, value: Fraction) -> Fraction:
+    if not act.relu:
+        return value
+    top = value if act.max_value is None else Fraction(act.max_value)
+    return max(min(value, top), Fraction(0))
 
 
 # --- tiny typed graphs of one operator -------------------------------------------------
@@ -201,7 +211,7 @@ GEOMETRIES = [
 
 
 @pytest.mark.parametrize(("shape", "window"), GEOMETRIES)
-@pytest.mark.parametrize("activation", Activation)
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda act: act.value)
 def test_conv(
     rng: np.random.Generator, shape: tuple[int, ...], window: Window, activation: Activation
 ) -> None:
@@ -270,8 +280,10 @@ def test_relu_in_every_mode(rng: np.random.Generator, mode: tuple[Rounding, Over
     x = Tensor("x", (2, 3, 2), fmt, fmt.min_code, fmt.max_code)
     for signed, width in itertools.product((True, False), (3, 6, 12)):
         to = FixedPoint(signed, width, 3, *mode)
-        op = Relu(name="relu", x="x", out=Tensor("y", x.shape, to, to.min_code, to.max_code))
-        check(op, x, codes(rng, fmt, (20, 2, 3, 2)))
+        out = Tensor("y", x.shape, to, to.min_code, to.max_code)
+        for act in (*ACTIVATIONS, Activation(relu=True, max_value=0.5)):
+            op = Relu(name="relu", x="x", out=out, activation=act)
+            check(op, x, codes(rng, fmt, (20, 2, 3, 2)))
 
 
 @pytest.mark.parametrize("shape", [(4, 3, 2), (4, 3, 1), (5,)], ids=["two", "one", "vector"])

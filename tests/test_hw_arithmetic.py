@@ -39,6 +39,7 @@ class Case:
     to: FixedPoint
     shift: int = 0
     relu: bool = False
+    limit: int = 0
     up: int = 0
     divisors: tuple[int, ...] = ()
 
@@ -50,7 +51,8 @@ class Case:
         if self.module == "lng_overflow":
             return out | limit
         if self.module == "lng_requantize":
-            return out | limit | cast | {"SHIFT": self.shift, "RELU": int(self.relu)}
+            act = {"RELU": int(self.relu), "LIMIT": f"{self.in_width}'d{self.limit}"}
+            return out | limit | cast | act | {"SHIFT": self.shift}
         if self.module == "lng_divide":
             divide = self._division()
             return out | cast | {k: v[0] if isinstance(v, list) else v for k, v in divide.items()}
@@ -103,7 +105,7 @@ class Case:
         half = 1 << (self.in_width - 1)
         x = (codes.astype(object) + half) % (2 * half) - half
         if self.relu:
-            x = np.maximum(x, 0)
+            x = np.clip(x, 0, self.limit or None)
         if self.module == "lng_overflow":
             return overflow_codes(x, self.to).astype(np.int64)
         if self.module == "lng_requantize":
@@ -127,7 +129,8 @@ def _requantize_cases(rng: np.random.Generator) -> list[Case]:
             width = int(rng.integers(1, NARROW + 1))
             shift = int(rng.integers(-3, width + 4))
             out, relu = int(rng.integers(1, 9)), bool(rng.random() < 0.25)
-            cases.append(Case("lng_requantize", width, _format(out, mode), shift, relu))
+            limit = int(rng.integers(0, half)) if relu and (half := 1 << (width - 1)) > 1 else 0
+            cases.append(Case("lng_requantize", width, _format(out, mode), shift, relu, limit))
         cases.append(Case("lng_requantize", NARROW, _format(5, mode), 3))
         cases.append(Case("lng_requantize", 4, _format(1, mode), int(rng.integers(0, 5))))
         cases.append(Case("lng_requantize", 1, _format(3, mode), int(rng.integers(-2, 4))))

@@ -73,6 +73,7 @@ LEGAL: dict[str, list[Parameters]] = {
         *_sets(ROUNDS=(1, 3), IN_SIGNED=(0, 1), ACC_WIDTH=(2, 50)),
         *_sets(PRODUCT_SHIFT=(0, 7), SHIFT=(-5, 30)),
         {"IN_WIDTH": 1, "WEIGHT_WIDTH": 1, "RELU": 1},
+        {"RELU": 1, "LIMIT": "20'd300"},
     ],
     "lng_overflow": _sets(
         IN_WIDTH=(2, 8), OUT_WIDTH=(1, 20), OUT_SIGNED=(0, 1), OVERFLOW=(0, 1, 3)
@@ -88,9 +89,14 @@ LEGAL: dict[str, list[Parameters]] = {
     ],
     "lng_pipe_control": _sets(DEPTH=(0, 1, 2, 9)),
     "lng_reduce_tree": _sets(OPERANDS=(1, 2, 3, 7), WIDTH=(1, 8), OPERATION=(0, 1, 2)),
-    "lng_relu": _sets(LANES=(1, 2), IN_SIGNED=(0, 1), OUT_SIGNED=(0, 1), SHIFT=(-2, 0, 3, 12)),
+    "lng_relu": [
+        *_sets(LANES=(1, 2), IN_SIGNED=(0, 1), OUT_SIGNED=(0, 1), SHIFT=(-2, 0, 3, 12)),
+        *_sets(IN_SIGNED=(0, 1), LIMIT=("9'd100",)),
+        {"RELU": 0},
+    ],
     "lng_requantize": _sets(IN_WIDTH=(1, 7), OUT_WIDTH=(1, 5), SHIFT=(-2, 0, 1, 7, 9))
-    + _sets(RELU=(0, 1), ROUNDING=(0, 1, 6)),
+    + _sets(RELU=(0, 1), ROUNDING=(0, 1, 6))
+    + _sets(RELU=(0, 1), LIMIT=("16'd0", "16'd5")),
     "lng_resize": _sets(IN_WIDTH=(1, 5), OUT_WIDTH=(1, 4, 9)),
     "lng_rom": [{"DEPTH": 1}, {"DEPTH": 5, "ADDR_WIDTH": 3}],
     "lng_round_up": _sets(ROUNDING=(0, 1, 2, 3, 4, 5, 6)),

@@ -87,6 +87,22 @@ def test_relu_cuts_the_range_but_not_the_accumulator() -> None:
     assert typed.out.range == (0, 0)
 
 
+def test_limit_cuts_the_range() -> None:
+    """Sums of up to 4 * 255 / 256 * 3: the limit is below; 12 fraction bits."""
+    op = replace(dense([[3.0]] * 4, [0.0]), activation=Activation(relu=True, max_value=6.0))
+    typed = run(op, LayerPrecision(Q44, Q44, None))
+    assert isinstance(typed, Dense)
+    assert typed.out.range == (0, 6 << 12)
+    fine = replace(op, activation=Activation(relu=True, max_value=6 + 2.0**-12))
+    assert run(fine, LayerPrecision(Q44, Q44, None)).out.range == (0, (6 << 12) + 1)
+    finer = replace(op, activation=Activation(relu=True, max_value=6 + 2.0**-13))
+    with pytest.raises(UserError, match=r"max_value=6\.0001.* of 2\^-12, the step of its e"):
+        run(finer, LayerPrecision(Q44, Q44, None))
+    relu = Relu(name="relu", x="x", out=Tensor("y", (2, 2, 1)), activation=finer.activation)
+    with pytest.raises(UserError, match=r"layer relu: .* of 2\^-8, the step of its input"):
+        run(relu, LayerPrecision(None, None, Q44))
+
+
 def test_max_pool_keeps_the_type_and_needs_none() -> None:
     op = MaxPool2D(name="pool", x="x", out=Tensor("y", (1, 1, 1)), window=Window((2, 2)))
     expected = replace(op, out=Tensor("y", (1, 1, 1), PIXEL, 0, 255))

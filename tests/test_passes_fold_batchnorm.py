@@ -68,8 +68,8 @@ class Chain:
         side = self.at.shape[0] // 2
         return self.add(kind, (side, side, 2), window=Window((2, 2), (2, 2)))
 
-    def relu(self) -> Chain:
-        return self.add(Relu, self.at.shape)
+    def relu(self, activation: Activation = Activation.RELU) -> Chain:
+        return self.add(Relu, self.at.shape, activation=activation)
 
     def norm(
         self,
@@ -214,6 +214,7 @@ def test_zero_weights_stay_zero(chain: Chain) -> None:
     assert np.array_equal(after.weights.values == 0, masked.weights.values == 0)
 
 
+RELU6 = Activation(relu=True, max_value=6.0)
 REFUSED = [
     pytest.param(
         lambda c: c.conv(Activation.RELU).norm().conv(pad=1),
@@ -235,6 +236,11 @@ REFUSED = [
         "before it op0 (Conv2D) has one kernel for all pixels; "
         "after it op2 (AvgPool2D) mixes pixels of different factors",
         id="per_element",
+    ),
+    pytest.param(
+        lambda c: c.conv(RELU6).norm(np.abs(SCALE), 0 * OFFSET).relu(RELU6).dense(),
+        "before it op0 (Conv2D) ends with a ReLU; after it op2 (Relu) clips at its max_value",
+        id="limit",
     ),
     pytest.param(
         lambda c: c.conv().relu().norm(),

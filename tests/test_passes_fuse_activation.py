@@ -48,6 +48,12 @@ def test_relu_joins_its_layer(layer: WeightedOp) -> None:
     assert fuse_activation(graph) == Graph("g", X, (replace(layer, activation=Activation.RELU),))
 
 
+def test_limit_comes_along() -> None:
+    limited = Activation(relu=True, max_value=6.0)
+    graph = Graph("g", X, (DENSE, replace(relu("r", "t", (3,)), activation=limited)))
+    assert fuse_activation(graph) == Graph("g", X, (replace(DENSE, activation=limited),))
+
+
 def test_readers_follow() -> None:
     after = Dense(
         name="next",

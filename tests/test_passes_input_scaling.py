@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from lenetgen.codegen.errors import UserError
 from lenetgen.codegen.ir import (
+    Activation,
     AvgPool2D,
     Const,
     Conv2D,
@@ -153,6 +154,13 @@ def test_a_scaling_without_weights_behind_becomes_a_table() -> None:
     graph = fold_input_scaling(Graph("g", X, (scaling([0.5], [0.0]), pool)))
     assert isinstance(graph.ops[0], InputTable)
     assert graph.ops[1] == pool
+
+
+def test_a_factor_does_not_pass_a_limit(rng: np.random.Generator) -> None:
+    limited = Activation(relu=True, max_value=6.0)
+    relu = Relu(name="relu", x="s", out=Tensor("r", SHAPE), activation=limited)
+    graph = fold_input_scaling(Graph("g", X, (scaling([0.25], [0.0]), relu, dense(rng, "r"))))
+    assert isinstance(graph.ops[0], InputTable)
 
 
 def test_second_scaling_is_refused(rng: np.random.Generator) -> None:

@@ -105,7 +105,7 @@ def test_zoo_covers_what_it_should(networks: list[Network]) -> None:
     designs = {network.name: network.design for network in networks}
     stages = [stage for name in ZOO for stage in designs[name].stages]
     kinds = {stage.op.kind for stage in stages}
-    assert kinds == {"Conv2D", "Dense", "MaxPool2D", "AvgPool2D", "Relu", "InputTable"}
+    assert kinds == {"Conv2D", "Dense", "MaxPool2D", "AvgPool2D", "Relu", "Cast", "InputTable"}
     assert designs["wide_sums"].result_bits == designs["unsigned_logits"].result_bits == 64
     assert designs["lenet_small"].result_bits == 32
     assert designs["nine_channels"].source.lanes == 9

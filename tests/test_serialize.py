@@ -3,6 +3,7 @@ import copy
 import numpy as np
 import pytest
 from lenetgen.codegen.errors import UserError
+from lenetgen.codegen.ir import Activation
 from lenetgen.codegen.serialize import fingerprint, from_parts, to_parts
 from lenetgen.models.random_networks import random_network
 
@@ -13,6 +14,11 @@ from .small_networks import small_typed_graph
 def test_round_trip(number: int) -> None:
     graph = random_network(number).graph
     assert from_parts(*to_parts(graph)) == graph
+
+
+@pytest.mark.parametrize("text", ["linear", "relu", "relu(max=6.0)", "relu(max=1e-05)"])
+def test_activations_have_names(text: str) -> None:
+    assert Activation.parse(text).value == text
 
 
 def test_fingerprint_sees_every_weight_and_type() -> None:
@@ -35,6 +41,7 @@ def test_fingerprint_sees_every_weight_and_type() -> None:
         (("layers", 0, "output", "shape"), [9, 8, 3]),
         (("layers", 0, "window", "size"), [3]),
         (("layers", 0, "activation"), "softplus"),
+        (("layers", 0, "activation"), "relu(max=0.1)"),
         (("input", "low"), "x"),
         (("layers",), 3),
     ],

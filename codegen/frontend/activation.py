@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from ..ir import Op, Relu, Tensor
-from .layer import Handler, KerasLayer
+import math
+
+from ..ir import Activation, Op, Relu, Tensor
+from .layer import FUSED, Handler, KerasLayer
 
 
 def activation(layer: KerasLayer, x: Tensor) -> list[Op]:
-    """Activation("linear" | "relu" | "softmax")."""
+    """Activation of any name in ``SUPPORTED_ACTIVATIONS``."""
     kind = layer.activation()
-    if kind == "relu":
-        return [Relu(name=layer.name, x=x.name, out=layer.tensor(x.shape))]
+    if kind in FUSED:
+        return [_relu(layer, x, FUSED[kind])]
     if kind == "softmax":
         return [layer.softmax(x, layer.name)]
     return []
 
 
 def relu(layer: KerasLayer, x: Tensor) -> list[Op]:
-    """Plain ReLU: max(x, 0) without a limit, a slope or a threshold."""
-    layer.require("max_value", layer.layer.max_value, None)
+    """ReLU, perhaps with a largest value; no slope and no threshold."""
+    limit = layer.layer.max_value
+    if limit is not None and not 0 < limit < math.inf:
+        raise layer.refuse(f"max_value={limit!r} is not supported; supported is a positive number")
     layer.require("negative_slope", float(layer.layer.negative_slope), 0.0)
     layer.require("threshold", float(layer.layer.threshold), 0.0)
-    return [Relu(name=layer.name, x=x.name, out=layer.tensor(x.shape))]
+    act = Activation.RELU if limit is None else Activation(relu=True, max_value=float(limit))
+    return [_relu(layer, x, act)]
+
+
+def _relu(layer: KerasLayer, x: Tensor, act: Activation) -> Relu:
+    return Relu(name=layer.name, x=x.name, out=layer.tensor(x.shape), activation=act)
 
 
 def softmax(layer: KerasLayer, x: Tensor) -> list[Op]:

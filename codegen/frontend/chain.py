@@ -50,8 +50,8 @@ def _functional_order(model: Any) -> list[str]:
     nodes = {entry["name"]: entry["inbound_nodes"] for entry in config["layers"]}
     kinds = {entry["name"]: entry["class_name"] for entry in config["layers"]}
     output = config["output_layers"]
-    while isinstance(output[0], list | tuple):
-        output = output[0]
+    while not isinstance(output, list | tuple) or isinstance(output[0], list | tuple | dict):
+        output = next(iter(output.values())) if isinstance(output, dict) else output[0]
     name, order = str(output[0]), []
     while nodes[name]:
         order.append(name)

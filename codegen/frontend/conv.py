@@ -24,9 +24,7 @@ def conv2d(layer: KerasLayer, x: Tensor) -> list[Op]:
         window=window,
         activation=fused(kind),
     )
-    if kind == "softmax":
-        return [op, layer.softmax(out, layer.fresh(f"{layer.name}_softmax"))]
-    return [op]
+    return [op, *layer.behind(kind, out)]
 
 
 HANDLERS: dict[str, Handler] = {"Conv2D": conv2d}

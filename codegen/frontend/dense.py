@@ -32,9 +32,7 @@ def dense(layer: KerasLayer, x: Tensor) -> list[Op]:
             bias=bias,
             activation=fused(kind),
         )
-    if kind == "softmax":
-        return [op, layer.softmax(op.out, layer.fresh(f"{layer.name}_softmax"))]
-    return [op]
+    return [op, *layer.behind(kind, op.out)]
 
 
 HANDLERS: dict[str, Handler] = {"Dense": dense}

@@ -1,4 +1,4 @@
-"""Import Keras quietly, on the CPU, and only when somebody needs it.
+"""Import Keras quietly, on the CPU, and only when somebody needs it; bound what a file may build.
 
 Input: nothing; output: the ``keras`` module. It settles the environment that TensorFlow reads at
 its first import without overriding what the user set, and keeps TensorFlow's start-up notices off
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import math
 import os
 import sys
 import tempfile
@@ -16,12 +17,15 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from ..errors import UserError
+
 _ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "CUDA_VISIBLE_DEVICES": "-1",
     # Faster convolutions in training; TensorFlow prints a notice about it, which is caught below.
     "TF_ENABLE_ONEDNN_OPTS": "1",
 }
+_SPARE_VALUES = 1 << 16  # weights a layer may make without storing them
 
 
 def import_keras() -> Any:
@@ -33,6 +37,43 @@ def import_keras() -> Any:
     with _quiet_stderr(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside TensorFlow and its dependencies
         return importlib.import_module("keras")
+
+
+@contextlib.contextmanager
+def limited_weights(values: int) -> Iterator[None]:
+    """While the block runs, Keras makes no layer whose weights can't come from the file.
+
+    ``values`` is how many numbers the file holds. Keras allocates a layer's weights before it looks
+    for them in the file, so a configuration could ask for all memory. ``UserError`` names the
+    layer.
+    """
+    layer_class = import_keras().layers.Layer
+    original = layer_class.add_weight
+    made = 0
+    refused: list[UserError] = []
+
+    def add_weight(layer: Any, *args: Any, **settings: Any) -> Any:
+        nonlocal made
+        shape = settings.get("shape", args[0] if args else ()) or ()
+        size = math.prod(shape) if isinstance(shape, list | tuple) else int(shape)
+        made += size
+        if made > values + _SPARE_VALUES:
+            label = f"layer {str(layer.name)!r} ({type(layer).__name__})"
+            refused.append(
+                UserError(f"{label}: needs {size} weights, the whole file holds {values} numbers")
+            )
+            raise refused[0]
+        return original(layer, *args, **settings)
+
+    layer_class.add_weight = add_weight
+    try:
+        yield
+    except Exception:
+        if refused:  # Keras packs errors of a layer into others of its own
+            raise refused[0] from None
+        raise
+    finally:
+        layer_class.add_weight = original
 
 
 @contextlib.contextmanager

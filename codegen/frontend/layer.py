@@ -17,7 +17,11 @@ from ..errors import UserError
 from ..ir import Activation, Const, Op, Padding, Softmax, Tensor, Window
 from .keras_runtime import import_keras
 
-SUPPORTED_ACTIVATIONS = ("linear", "relu", "softmax")
+FUSED = {
+    "relu": Activation.RELU,
+    "relu6": Activation(relu=True, max_value=6.0),
+}
+SUPPORTED_ACTIVATIONS = ("linear", *FUSED, "softmax")
 
 
 @dataclass(frozen=True)
@@ -87,13 +91,14 @@ class KerasLayer:
         return Window((height, width), (rows, columns), Padding())
 
     def activation(self) -> str:
-        """Return ``linear``, ``relu`` or ``softmax``; anything else is refused."""
+        """Return one of ``SUPPORTED_ACTIVATIONS``; anything else is refused."""
         stored = import_keras().activations.serialize(self.layer.activation)
         while isinstance(stored, dict):  # a class, or a function with its own settings
             stored = stored.get("class_name") if stored.get("config") else stored.get("config")
         if stored not in SUPPORTED_ACTIVATIONS:
+            names = ", ".join(SUPPORTED_ACTIVATIONS[:-1])
             raise self.refuse(
-                f"activation {str(stored)!r} is not supported; supported are linear, relu and, "
+                f"activation {str(stored)!r} is not supported; supported are {names} and, "
                 "in the last layer, softmax"
             )
         return str(stored)
@@ -108,10 +113,16 @@ class KerasLayer:
             raise self.refuse("softmax over an image is not supported; supported is a vector")
         return Softmax(name=name, x=x.name, out=self.tensor(x.shape, name))
 
+    def behind(self, kind: str, x: Tensor) -> list[Op]:
+        """Return the operators behind ``x``, this layer's result, that its activation needs."""
+        if kind == "softmax":
+            return [self.softmax(x, self.fresh(f"{self.name}_softmax"))]
+        return []
+
 
 Handler = Callable[[KerasLayer, Tensor], list[Op]]
 
 
 def fused(kind: str) -> Activation:
     """Return the activation a weighted operator carries itself."""
-    return Activation.RELU if kind == "relu" else Activation.LINEAR
+    return FUSED.get(kind, Activation.LINEAR)

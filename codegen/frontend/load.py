@@ -16,12 +16,19 @@ from ..ir import Graph, Op, Softmax, Tensor, WeightedOp
 from ..names import sanitize, unique_names
 from ..verify import IRError, verify
 from .chain import input_shape, layer_chain
-from .keras_runtime import import_keras
+from .config_check import check_config
+from .keras_runtime import import_keras, limited_weights
 from .layer import KerasLayer
-from .model_file import check_config, read_config
+from .legacy import only_tf_keras
+from .limits import MAX_NUMBER
+from .model_file import ModelFile, read_model_file
 from .registry import HANDLERS, SUPPORTED
 
 INPUT = "image"  # the input tensor; no layer can be called so, the name is reserved
+_MAX_MESSAGE = 600  # characters of a message that quotes a file
+
+# What Python raises on settings of the wrong kind; IRError, our own mistake, is none of them.
+_BAD_SETTINGS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError)
 
 
 def load_model(path: str | Path) -> Graph:
@@ -32,17 +39,20 @@ def load_model(path: str | Path) -> Graph:
     for anything the generator does not support.
     """
     path = Path(path)
-    config = read_config(path)
     try:
-        check_config(config, SUPPORTED)
-        return convert(_keras_load(path))
+        file = read_model_file(path)
+        check_config(file.config, SUPPORTED)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # advice to the model's author, not to our user
+            return convert(_keras_load(path, file))
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{path}: {_one_line(str(error))}") from None
 
 
 def convert(model: Any) -> Graph:
     """Return the float graph of a Keras model in memory; ``UserError`` if it is not supported."""
     shape = input_shape(model)
+    start = Tensor(INPUT, _image_shape(shape))
     layers = layer_chain(model)
     for layer in layers:
         kind = type(layer)
@@ -59,15 +69,18 @@ def convert(model: Any) -> Graph:
         used.add(name)
         return name
 
-    start = Tensor(INPUT, _image_shape(shape))
     x, ops, labels = start, list[Op](), dict[str, str]()
     for keras_layer, name in zip(layers, names, strict=True):
         layer = KerasLayer(keras_layer, name, shape, fresh)
-        added = HANDLERS[type(keras_layer).__name__](layer, x)
+        try:
+            shape = _result_shape(layer)
+            added = HANDLERS[type(keras_layer).__name__](layer, x)
+        except _BAD_SETTINGS as error:
+            text = f"its settings can't be used ({type(error).__name__}: {error})"
+            raise layer.refuse(text) from None
         labels |= {op.name: layer.label for op in added}
         ops += added
         x = ops[-1].out if ops else start
-        shape = tuple(int(n) for n in keras_layer.compute_output_shape((None, *shape))[1:])
         if not _agree(shape, x.shape):
             raise IRError(f"{name}: Keras infers shape {shape}, the graph has {x.shape}")
     _check(ops, labels)
@@ -76,16 +89,41 @@ def convert(model: Any) -> Graph:
     return graph
 
 
-def _keras_load(path: Path) -> Any:
+def _keras_load(path: Path, file: ModelFile) -> Any:
     """Let Keras build the model and read its weights."""
     keras = import_keras()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # advice to the model's author, not to our user
+        with limited_weights(file.values):
             return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except UserError:
+        raise
     except Exception as error:  # Keras raises all kinds; the file is at fault
-        text = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"Keras {keras.__version__} can't load it: {text[:300]}") from None
+        text = f"Keras {keras.__version__} can't load it: {_reason(error)}"
+        raise UserError(text + only_tf_keras(file.keras)) from None
+
+
+def _reason(error: Exception) -> str:
+    """Return the core of an error of Keras, which wraps it in the whole configuration."""
+    text = str(error).rpartition("Exception encountered: ")[2]
+    return _one_line(text)[:300] or type(error).__name__
+
+
+def _one_line(text: str) -> str:
+    """Return text that quotes a file as one line of bounded length."""
+    line = " ".join(text.split())
+    line = "".join(c if c.isprintable() else "?" for c in line)  # no codes for the terminal
+    return line if len(line) <= _MAX_MESSAGE else f"{line[:_MAX_MESSAGE]}..."
+
+
+def _result_shape(layer: KerasLayer) -> tuple[int, ...]:
+    """Return the shape that Keras infers for a layer's result, batch left out."""
+    inferred = layer.layer.compute_output_shape((None, *layer.shape))
+    shape = tuple(int(n) for n in inferred[1:])
+    if min(shape, default=1) < 1:
+        raise layer.refuse(f"its result has shape {shape}; every size must be at least 1")
+    if math.prod(shape) > MAX_NUMBER:
+        raise layer.refuse(f"its result has {math.prod(shape)} values; at most {MAX_NUMBER}")
+    return shape
 
 
 def _image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -95,6 +133,8 @@ def _image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
             f"the model's input shape {shape} is not supported; supported are "
             "(height, width, channels), (height, width) and (elements)"
         )
+    if math.prod(shape) > MAX_NUMBER:
+        raise UserError(f"the model's input has {math.prod(shape)} values; at most {MAX_NUMBER}")
     if len(shape) == 3:
         return (shape[0], shape[1], shape[2])
     if len(shape) == 2:

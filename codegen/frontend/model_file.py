@@ -1,151 +1,130 @@
-"""Look at a model file before Keras does: is it one, is it whole, is it built of known layers.
+"""Look at a model file before Keras does: is it one, is it whole, is it of a bearable size.
 
-Input: a path; output: the model's configuration as Keras stores it (parsed JSON), after checks that
-run none of the file's content. Whatever is wrong raises ``UserError`` in one line.
+Input: a path; output: the model's configuration as Keras stores it (parsed JSON) and the number of
+weights in the file, after checks that run none of the file's content. Whatever is wrong raises
+``UserError`` in one line.
 """
 
 from __future__ import annotations
 
+import io
 import json
-import zipfile
-import zlib
-from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from .archive import CONFIG, METADATA, WEIGHTS, read_archive
+from .hdf5_file import inspect
+from .limits import MAX_CONFIG, MAX_DEPTH, MAX_FILE, mebibytes
 
 _ZIP = b"PK\x03\x04"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-_MAX_CONFIG = 16 << 20  # bytes of config.json
-_MAX_FILE = 1 << 30  # bytes of weights; a thousand times what fits the device
-_MODELS = ("Sequential", "Functional", "Model")  # Model: a functional model of old .h5 files
+_MODEL = "model_config"  # attributes of an .h5 file, and the latter of an archive's metadata
+_VERSION = "keras_version"
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """Return the configuration of a ``.keras`` or ``.h5`` file once the file proved whole."""
-    if path.is_dir():
-        raise UserError(f"{path}: is a folder; expected a .keras or .h5 file")
-    if not path.exists():
-        raise UserError(f"{path}: no such file")
-    try:
-        if path.stat().st_size > _MAX_FILE:
-            raise UserError(f"{path}: larger than {_MAX_FILE >> 20} MiB")
-        with path.open("rb") as file:
-            start = file.read(8)
-    except OSError as error:
-        raise UserError(f"{path}: can't be read ({error.strerror or error})") from None
+@dataclass(frozen=True)
+class ModelFile:
+    """What a sound file says about itself."""
+
+    config: dict[str, Any]
+    values: int  # numbers in its arrays: no layer can have more parameters
+    keras: str  # the version of Keras that wrote it, empty if it does not say
+
+
+def read_model_file(path: Path) -> ModelFile:
+    """Return the configuration of a ``.keras`` or ``.h5`` file once the file proved whole.
+
+    ``UserError`` without the path.
+    """
+    start = _first_bytes(path)
     hdf5_name = path.suffix in (".h5", ".hdf5")
     if path.suffix != ".keras" and not hdf5_name:
-        raise UserError(f"{path}: the name must end in .keras, .h5 or .hdf5")
+        raise UserError("the name must end in .keras, .h5 or .hdf5")
     if start.startswith(_ZIP):
         if hdf5_name:
-            raise UserError(f"{path}: is a Keras 3 archive; rename it to end in .keras")
-        text = _from_archive(path)
+            raise UserError("is a Keras 3 archive; rename it to end in .keras")
+        members = read_archive(path)
+        weights = members[WEIGHTS]
+        try:
+            facts = inspect(io.BytesIO(weights), len(weights))
+        except UserError as error:
+            raise UserError(f"{WEIGHTS}: {error}") from None
+        text, version = members[CONFIG], _version(members.get(METADATA, b""))
     elif start == _HDF5:
         if not hdf5_name:
-            raise UserError(f"{path}: is an HDF5 file; rename it to end in .h5")
-        text = _from_hdf5(path)
+            raise UserError("is an HDF5 file; rename it to end in .h5")
+        facts = inspect(path, path.stat().st_size, (_MODEL, _VERSION))
+        if _MODEL not in facts.texts:
+            raise UserError("holds weights only; save the whole model (model.save)")
+        text = facts.texts[_MODEL]
+        version = facts.texts.get(_VERSION, b"").decode(errors="replace")
     else:
-        raise UserError(f"{path}: neither a Keras archive nor an HDF5 file")
+        raise UserError("neither a Keras archive nor an HDF5 file")
+    return ModelFile(parse_config(text), facts.values, version)
+
+
+def parse_config(text: bytes) -> dict[str, Any]:
+    """Parse a model's configuration of limited size and depth; ``UserError`` if it is none."""
+    if len(text) > MAX_CONFIG:
+        raise UserError(f"{CONFIG} is larger than {mebibytes(MAX_CONFIG)}")
+    if _too_deep(text):
+        raise UserError(f"the model's configuration is nested deeper than {MAX_DEPTH} levels")
     try:
-        config = json.loads(text)
+        config = json.loads(
+            text.decode("utf-8")
+        )  # bytes could be UTF-16, which _too_deep can't read
     except (ValueError, RecursionError):
-        raise UserError(f"{path}: the model's configuration is not valid JSON") from None
+        raise UserError("the model's configuration is not valid JSON") from None
     if not isinstance(config, dict):
-        raise UserError(f"{path}: the model's configuration is not a Keras model")
+        raise UserError("the model's configuration is not a Keras model")
     return config
 
 
-def _from_archive(path: Path) -> bytes:
-    """Return config.json of a zip archive whose parts have the right checksums."""
+def _version(metadata: bytes) -> str:
+    """Return the version of Keras that wrote an archive, empty if the metadata do not say."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            sizes = {info.filename: info.file_size for info in archive.infolist()}
-            for name in ("config.json", "model.weights.h5"):
-                if name not in sizes:
-                    raise UserError(f"{path}: a zip file without {name}, so no Keras model")
-            if sizes["config.json"] > _MAX_CONFIG or sum(sizes.values()) > _MAX_FILE:
-                raise UserError(f"{path}: unpacks to more than {_MAX_FILE >> 20} MiB")
-            if damaged := archive.testzip():
-                raise UserError(f"{path}: damaged archive ({damaged} has a wrong checksum)")
-            return archive.read("config.json")
-    except (zipfile.BadZipFile, OSError, EOFError, zlib.error, NotImplementedError) as error:
-        raise UserError(f"{path}: truncated or damaged Keras archive ({error})") from None
+        return str(parse_config(metadata).get(_VERSION, ""))
+    except UserError:  # not needed for anything but a better message
+        return ""
 
 
-def _from_hdf5(path: Path) -> bytes:
-    """Return the attribute ``model_config`` of an HDF5 file."""
-    import h5py
+def _too_deep(text: bytes) -> bool:
+    """Tell whether brackets outside of strings nest deeper than any model's, before parsing."""
+    depth, inside, escaped = 0, False, False
+    for byte in text:
+        if inside:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:  # backslash
+                escaped = True
+            elif byte == 0x22:  # quote
+                inside = False
+        elif byte == 0x22:
+            inside = True
+        elif byte in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                return True
+        elif byte in b"]}":
+            depth -= 1
+    return False
 
+
+def _first_bytes(path: Path) -> bytes:
+    """Return the first eight bytes of a file that exists, can be read and is not too large."""
     try:
-        with h5py.File(path, "r") as file:
-            text = file.attrs.get("model_config")
-    except (OSError, RuntimeError) as error:
-        raise UserError(f"{path}: truncated or damaged HDF5 file ({error})") from None
-    if text is None:
-        raise UserError(f"{path}: holds weights only; save the whole model (model.save)")
-    return text if isinstance(text, bytes) else str(text).encode()
-
-
-def check_config(config: dict[str, Any], supported: Collection[str]) -> None:
-    """Refuse any model, layer or function that is not Keras' own and supported.
-
-    Runs before Keras builds anything, so that no foreign code named in a file is imported.
-    """
-    kind = config.get("class_name")
-    if kind not in _MODELS:
-        raise UserError(f"model class {kind!r} is not supported; use Sequential or Functional")
-    inner = config.get("config")
-    # Keras 2 before 2.2 stored a Sequential as the bare list of its layers.
-    layers = inner.get("layers") if isinstance(inner, dict) else inner
-    if not isinstance(layers, list):
-        raise UserError("the configuration lists no layers")
-    for layer in layers:
-        if not isinstance(layer, dict):
-            raise UserError("the configuration lists something that is no layer")
-        if layer.get("class_name") in _MODELS:
-            check_config(layer, supported)
-            continue
-        settings = layer.get("config")
-        name = settings.get("name") if isinstance(settings, dict) else None
-        _check_layer(layer, f"layer {str(name or layer.get('name'))!r}", supported)
-
-
-def _check_layer(layer: dict[str, Any], label: str, supported: Collection[str]) -> None:
-    kind = str(layer.get("class_name"))
-    if kind not in supported or not _is_keras(layer):
-        known = ", ".join(sorted(supported))
-        raise UserError(f"{label} ({_class_text(layer)}) is not supported; supported are {known}")
-    for value in _objects(layer.get("config")):
-        if value["class_name"] in ("function", "__lambda__") or not _is_keras(value):
-            raise UserError(
-                f"{label} ({kind}): the file's own {_class_text(value)} is not supported; "
-                "supported are the functions and classes of Keras"
-            )
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    """Return all serialized objects inside ``value``."""
-    found = []
-    if isinstance(value, dict):
-        if "class_name" in value:
-            found.append(value)
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            found += _objects(item)
-    return found
-
-
-def _is_keras(value: dict[str, Any]) -> bool:
-    module = value.get("module") or "keras"
-    foreign = ">" in str(value.get("registered_name") or "")
-    return str(module).split(".")[0] == "keras" and not foreign
-
-
-def _class_text(value: dict[str, Any]) -> str:
-    """Return the class' name, with its module if that is not Keras."""
-    kind = value.get("class_name")
-    kind = kind if isinstance(kind, str) and kind.isidentifier() else repr(kind)
-    return kind if _is_keras(value) else f"{kind} of {str(value.get('module'))!r}"
+        if path.is_dir():
+            raise UserError("is a folder; expected a .keras or .h5 file")
+        if not path.exists():
+            raise UserError("no such file")
+        if not path.is_file():
+            raise UserError("is no plain file; expected a .keras or .h5 file")
+        if path.stat().st_size > MAX_FILE:
+            raise UserError(f"larger than {mebibytes(MAX_FILE)}")
+        with path.open("rb") as file:
+            return file.read(8)
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        text = getattr(error, "strerror", None) or error
+        raise UserError(f"can't be read ({text})") from None

@@ -7,6 +7,8 @@ no partial sum that starts with the bias can leave the accumulator.
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -16,8 +18,8 @@ from ..errors import UserError
 from ..formats import PIXEL, FixedPoint, Overflow, bits_for
 from ..ir import (
     Accumulator,
-    Activation,
     AvgPool2D,
+    Cast,
     Const,
     Graph,
     InputTable,
@@ -37,7 +39,7 @@ def assign_formats(graph: Graph, precision: Precision) -> Graph:
     tensor = replace(graph.input, format=PIXEL, low=PIXEL.min_code, high=PIXEL.max_code)
     start, ops = tensor, []
     for op in graph.ops:
-        typed = _typed(op, tensor, precision.layers[op.name])
+        typed = _typed(replace(op, own=None), tensor, precision.layers[op.name])
         tensor = typed.out
         ops.append(typed)
     return replace(graph, input=start, ops=tuple(ops))
@@ -48,17 +50,26 @@ def _typed(op: Op, x: Tensor, types: LayerPrecision) -> Op:
         return _typed_weighted(op, x, types)
     if isinstance(op, MaxPool2D):
         return replace(op, out=replace(op.out, format=x.format, low=x.low, high=x.high))
-    assert types.result is not None
+    result = types.result or _exact_result(op, x)
     if isinstance(op, InputTable):
-        codes = quantize(op.table.values, types.result)
-        out = replace(op.out, format=types.result, low=int(codes.min()), high=int(codes.max()))
-        return replace(op, out=out, table=Const(codes, types.result))
+        codes = quantize(op.table.values, result)
+        out = replace(op.out, format=result, low=int(codes.min()), high=int(codes.max()))
+        return replace(op, out=out, table=Const(codes, result))
     low, high = x.range
     if isinstance(op, Relu):
-        low, high = max(low, 0), max(high, 0)
-    elif not isinstance(op, AvgPool2D):
+        low, high = _activated(op, low, high, x.fmt.fraction_bits)
+    elif not isinstance(op, (AvgPool2D, Cast)):
         raise UserError(f"layer {op.name}: {op.kind} has no hardware meaning here")
-    return replace(op, out=_cast_tensor(op.out, x.fmt.fraction_bits, low, high, types.result))
+    return replace(op, out=_cast_tensor(op.out, x.fmt.fraction_bits, low, high, result))
+
+
+def _exact_result(op: Op, x: Tensor) -> FixedPoint:
+    """The type that holds every result of ``op`` on ``x`` exactly."""
+    if isinstance(op, Relu):
+        return x.fmt
+    assert isinstance(op, AvgPool2D), f"{op.name}: {op.kind} needs a result type"
+    pixels = max(math.prod(pair) for pair in itertools.product(*op.window.covered(*x.shape[:2])))
+    return replace(x.fmt, width=x.fmt.width + pixels.bit_length() - 1)
 
 
 def _typed_weighted(op: WeightedOp, x: Tensor, types: LayerPrecision) -> Op:
@@ -66,14 +77,24 @@ def _typed_weighted(op: WeightedOp, x: Tensor, types: LayerPrecision) -> Op:
     weights = Const(quantize(op.weights.values, types.weight), types.weight)
     bias = Const(quantize(op.bias.values, types.bias), types.bias)
     accumulator = _castable(accumulator_for(op, x, weights, bias), types.result)
-    low, high = accumulator.low, accumulator.high
-    if op.activation is Activation.RELU:
-        low, high = max(low, 0), max(high, 0)
+    low, high = _activated(op, accumulator.low, accumulator.high, accumulator.format.fraction_bits)
     if types.result is None:
         out = replace(op.out, format=accumulator.format, low=low, high=high)
     else:
         out = _cast_tensor(op.out, accumulator.format.fraction_bits, low, high, types.result)
     return replace(op, weights=weights, bias=bias, accumulator=accumulator, out=out)
+
+
+def _activated(op: WeightedOp | Relu, low: int, high: int, fraction: int) -> tuple[int, int]:
+    """The range behind the activation; ``UserError`` if its limit is no code."""
+    try:
+        return op.activation.bounds(low, high, fraction)
+    except ValueError:
+        what = "its exact sum" if isinstance(op, WeightedOp) else "its input"
+        raise UserError(
+            f"layer {op.name}: max_value={op.activation.max_value} is not exact: allowed are "
+            f"multiples of 2^{-fraction}, the step of {what}"
+        ) from None
 
 
 def _castable(accumulator: Accumulator, result: FixedPoint | None) -> Accumulator:

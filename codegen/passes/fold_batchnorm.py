@@ -122,6 +122,8 @@ def _blocked(op: AffineOp, other: Op) -> str:
     """Why ``op`` does not commute with a pooling or a ReLU; empty if it does."""
     negative = bool((op.scale.values < 0).any())
     if isinstance(other, Relu):
+        if not other.activation.homogeneous:
+            return "clips at its max_value"
         return "clips at zero" if negative or op.offset.values.any() else ""
     if per_pixel(op):
         return "mixes pixels of different factors"
@@ -137,8 +139,9 @@ def _stop_before(op: AffineOp, other: Op) -> str:
     if isinstance(other, Conv2D) and per_pixel(op):
         return "has one kernel for all pixels"
     if isinstance(other, (Conv2D, Dense)):
-        linear = other.activation is Activation.LINEAR
+        linear = other.activation == Activation.LINEAR
         free = not (op.scale.values < 0).any() and not op.offset.values.any()
+        free = free and other.activation.homogeneous
         return "" if linear or free else "ends with a ReLU"
     return "can't take it"
 

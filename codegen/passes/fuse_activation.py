@@ -16,9 +16,9 @@ def fuse_activation(graph: Graph) -> Graph:
         if (
             isinstance(op, Relu)
             and isinstance(before, WeightedOp)
-            and before.activation is Activation.LINEAR
+            and before.activation == Activation.LINEAR
         ):
-            ops[-1] = replace(before, activation=Activation.RELU)
+            ops[-1] = replace(before, activation=op.activation)
             renamed[op.out.name] = before.out.name
             continue
         ops.append(replace(op, x=renamed.get(op.x, op.x)))

@@ -78,7 +78,8 @@ def _weights_reached_by_scale(ops: list[Op]) -> int | None:
     for index, op in enumerate(ops):
         if isinstance(op, WeightedOp):
             return index
-        if not isinstance(op, _COMMUTES_WITH_SCALE):
+        clips = isinstance(op, Relu) and not op.activation.homogeneous
+        if clips or not isinstance(op, _COMMUTES_WITH_SCALE):
             return None
     return None
 

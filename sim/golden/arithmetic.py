@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ...codegen.cast import cast_codes
 from ...codegen.formats import FixedPoint, Overflow, Rounding
+from ...codegen.ir import Activation
 
 Array = npt.NDArray[Any]
 Kernel = Callable[[Array], Array]
@@ -38,6 +39,17 @@ def exact_dtype(bound: int) -> npt.DTypeLike:
 def integers(values: Array) -> npt.NDArray[np.int64]:
     """The same integers as int64."""
     return np.asarray(values, dtype=np.int64)
+
+
+def activation(act: Activation, fraction_bits: int, high: int) -> Kernel:
+    """Return ``act`` on codes of ``fraction_bits`` fraction bits, none larger than ``high``.
+
+    The result may overwrite its argument.
+    """
+    if not act.relu:
+        return lambda codes: codes
+    limit = act.binding_limit(fraction_bits, high)
+    return lambda codes: np.clip(codes, 0, limit, out=codes)
 
 
 def requantizer(fraction_bits: int, to: FixedPoint, bound: int) -> Kernel:

@@ -1,18 +1,25 @@
-"""Stand-alone ReLU and the input table."""
+"""Stand-alone activations, stand-alone casts and the input table."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ...codegen.cast import cast_codes
-from ...codegen.ir import InputTable, Relu, Tensor
-from .arithmetic import Array, Kernel, integers
+from ...codegen.ir import Cast, InputTable, Relu, Tensor
+from .arithmetic import Array, Kernel, activation, integers
 
 
 def relu(op: Relu, x: Tensor) -> Kernel:
-    """Kernel of any shape: max(x, 0), then the cast."""
+    """Kernel of any shape: the activation, then the cast."""
     fraction, fmt = x.fmt.fraction_bits, op.out.fmt
-    return lambda codes: cast_codes(np.maximum(integers(codes), 0), fraction, fmt)
+    act = activation(op.activation, fraction, x.range[1])
+    return lambda codes: cast_codes(act(integers(codes)), fraction, fmt)
+
+
+def cast(op: Cast, x: Tensor) -> Kernel:
+    """Kernel of any shape: the cast alone."""
+    fraction, fmt = x.fmt.fraction_bits, op.out.fmt
+    return lambda codes: cast_codes(integers(codes), fraction, fmt)
 
 
 def input_table(op: InputTable, x: Tensor) -> Kernel:

@@ -16,7 +16,18 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from ...codegen.ir import AvgPool2D, Conv2D, Dense, Graph, InputTable, MaxPool2D, Op, Relu, Tensor
+from ...codegen.ir import (
+    AvgPool2D,
+    Cast,
+    Conv2D,
+    Dense,
+    Graph,
+    InputTable,
+    MaxPool2D,
+    Op,
+    Relu,
+    Tensor,
+)
 from . import elementwise, pool, weighted
 from .arithmetic import Kernel, integers
 
@@ -34,6 +45,7 @@ kernel_for.register(Dense, weighted.dense)
 kernel_for.register(MaxPool2D, pool.max_pool)
 kernel_for.register(AvgPool2D, pool.average_pool)
 kernel_for.register(Relu, elementwise.relu)
+kernel_for.register(Cast, elementwise.cast)
 kernel_for.register(InputTable, elementwise.input_table)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ...codegen.ir import Activation, Conv2D, Dense, Tensor, WeightedOp, Window
-from .arithmetic import Array, Kernel, exact_dtype, integers, requantizer
+from ...codegen.ir import Conv2D, Dense, Tensor, WeightedOp, Window
+from .arithmetic import Array, Kernel, activation, exact_dtype, integers, requantizer
 
 
 def dense(op: Dense, x: Tensor) -> Kernel:
@@ -79,15 +79,15 @@ def _parameters(op: WeightedOp, x: Tensor) -> tuple[Array, Array, np.dtype[Any]]
 
 def _finish(op: WeightedOp, x: Tensor) -> Kernel:
     assert op.accumulator is not None
-    relu = op.activation is Activation.RELU
     fraction, fmt = op.accumulator.format.fraction_bits, op.out.fmt
+    act = activation(op.activation, fraction, op.accumulator.high)
     if fmt == op.accumulator.format:
-        return (lambda sums: np.maximum(sums, 0)) if relu else (lambda sums: sums)
+        return act
     cast = requantizer(fraction, fmt, largest_sum(op, x))
 
     def finish(sums: Array) -> Array:
         if sums.dtype == object:
             sums = integers(sums)
-        return cast(np.maximum(sums, 0, out=sums) if relu else sums)
+        return cast(act(sums))
 
     return finish
