@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .adder_graph import AdderGraph, adder_graph
+from .feeds import Feed
 from .ir import AvgPool2D, Conv2D, Dense, Graph, MaxPool2D, Op, Tensor, WeightedOp, Window, WindowOp
-from .layout import StreamLayout, input_layout, result_word_bits
-from .schedule import Fold, Layer, Schedule, layouts
+from .layout import StreamLayout, input_layout, pixels_per_word, result_word_bits
+from .schedule import Fold, Layer, Schedule, layouts, stage_feed
 
 FLAG_DEPTH = 16  # frames that may be in flight between input and output
 CONSTANT_TAIL = 2  # registers behind additions: the sum with its constant, the cast result
@@ -42,6 +43,7 @@ class Stage:
     depth: int
     fifo: int
     adders: AdderGraph | None = None
+    feed: Feed = Feed.PIXELS
 
     @property
     def window(self) -> Window | None:
@@ -51,16 +53,33 @@ class Stage:
     @property
     def cycles(self) -> int:
         """Cycles per frame it is busy: products of a weighted stage, result words of any other."""
+        if self.feed is Feed.FLAT:
+            return self.source.words
         if self.fold is None:
             return self.result.words
         rows, columns, _ = self.op.out.image_shape
         return self.chunks * self.rounds * rows * columns
 
     @property
+    def pixels(self) -> int:
+        """Pixels of the image it reads in a word."""
+        return pixels_per_word(self.x, self.source)
+
+    @property
+    def copies(self) -> int:
+        """Engines that work on a word's windows at once."""
+        return self.pixels if self.feed is Feed.FLAT else 1
+
+    @property
+    def units(self) -> int:
+        """Line buffers that take turns."""
+        return self.fold.units if self.fold is not None else 1
+
+    @property
     def packed_words(self) -> int:
         """Stream words collected into one word before the stage works on it."""
         if isinstance(self.op, WindowOp):
-            return self.source.words_per_group
+            return self.source.words_per_group if self.feed is Feed.PIXELS else 1
         if isinstance(self.op, Dense):
             assert self.fold is not None
             return min(max(self.fold.simd // self.source.lanes, 1), self.source.words)
@@ -108,7 +127,7 @@ def _solved(codes: bytes, outputs: int, low: int, high: int) -> AdderGraph:
 def build_design(name: str, graph: Graph, schedule: Schedule) -> Design:
     """Lay the stages of ``graph`` out as ``schedule`` folds them."""
     plain: list[Stage] = []
-    for op, source, result in layouts(graph, schedule.folds):
+    for op, source, result in layouts(graph, schedule.folds, schedule.pixels):
         plain.append(build_stage(op, graph.source(op), source, result, schedule.folds))
     stages = [
         _with_fifo(stage, plain[index + 1] if index + 1 < len(plain) else None)
@@ -118,16 +137,18 @@ def build_design(name: str, graph: Graph, schedule: Schedule) -> Design:
         # Results may leave the last stage while their frame still arrives, but the output port
         # can't pass them on before it knows that the frame is well formed: room for all of them.
         stages[-1] = replace(stages[-1], fifo=max(stages[-1].fifo, stages[-1].result.words))
-    return Design(name, graph, tuple(stages), schedule, input_layout(graph.input))
+    port = input_layout(graph.input, schedule.pixels)
+    return Design(name, graph, tuple(stages), schedule, port)
 
 
 def build_stage(
     op: Op, x: Tensor, source: StreamLayout, result: StreamLayout, folds: Mapping[str, Fold]
 ) -> Stage:
     """The stage of ``op`` between two streams, without the FIFO behind it."""
+    how = stage_feed(op, x, source, folds.get(op.name))
     if isinstance(op, WeightedOp):
         fold = folds[op.name]
-        layer = Layer.of(op, source)
+        layer = Layer.of(op, source, how)
         simd = layer.effective_simd(fold.simd)
         depth = levels(simd) + 4
         chunks, rounds = layer.chunks(fold.simd), layer.rounds(fold.pe)
@@ -136,12 +157,12 @@ def build_stage(
             adders = constant_adders(op, x)
             depth = adders.depth + CONSTANT_TAIL
         fold = replace(fold, simd=simd)
-        return Stage(op, x, source, result, fold, chunks, rounds, depth, 0, adders)
+        return Stage(op, x, source, result, fold, chunks, rounds, depth, 0, adders, how)
     depth = 1
     if isinstance(op, (MaxPool2D, AvgPool2D)):
         positions = op.window.size[0] * op.window.size[1]
         depth = levels(positions) + (4 if isinstance(op, AvgPool2D) else 0)
-    return Stage(op, x, source, result, None, 1, 1, depth, 0)
+    return Stage(op, x, source, result, None, 1, 1, depth, 0, None, how)
 
 
 def _with_fifo(stage: Stage, consumer: Stage | None) -> Stage:

@@ -55,11 +55,26 @@ def pixel_layout(tensor: Tensor) -> StreamLayout:
     return StreamLayout(channels, channels, height * width)
 
 
-def input_layout(tensor: Tensor) -> StreamLayout:
-    """The input port: a pixel a word; elements of anything but an image come one by one."""
-    if len(tensor.shape) == 3:
+def flat_layout(tensor: Tensor, pixels: int) -> StreamLayout:
+    """``pixels`` pixels of an image a word, row after row without a gap.
+
+    Only the frame's last word may have dead lanes.
+    """
+    if pixels == 1:
         return pixel_layout(tensor)
-    return StreamLayout(1, tensor.size, 1)
+    return StreamLayout(pixels * tensor.image_shape[2], tensor.size, 1)
+
+
+def pixels_per_word(tensor: Tensor, layout: StreamLayout) -> int:
+    """Whole pixels of ``tensor`` in a word of its stream; 1 where a pixel takes several words."""
+    return max(layout.lanes // tensor.image_shape[2], 1) if len(tensor.shape) == 3 else 1
+
+
+def input_layout(tensor: Tensor, pixels: int = 1) -> StreamLayout:
+    """The input port: ``pixels`` pixels a word; of anything but an image so many elements."""
+    if len(tensor.shape) == 3:
+        return flat_layout(tensor, pixels)
+    return StreamLayout(pixels, tensor.size, 1)
 
 
 def folded_layout(tensor: Tensor, pe: int) -> StreamLayout:

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .errors import UserError
-from .ir import Conv2D, Graph, Op, WeightedOp, WindowOp
+from .feeds import Feed, feed, flat_result, window_cycles
+from .ir import Conv2D, Graph, MaxPool2D, Op, Tensor, WeightedOp, WindowOp
 from .layout import StreamLayout, folded_layout, input_layout, pixel_layout
 
 DEFAULT_MULTIPLIERS = 186  # of the XC7Z020's 220 DSP48E1: 15 % stay free
@@ -23,11 +24,13 @@ class Fold:
     """``pe`` outputs and ``simd`` inputs of a matrix-vector product computed per cycle.
 
     ``constant``: all of them at once, the weights hard-wired as additions (distributed arithmetic).
+    ``units``: line buffers of a convolution that take turns, so that rows follow without a pause.
     """
 
     pe: int
     simd: int
     constant: bool = False
+    units: int = 1
 
     @property
     def multipliers(self) -> int:
@@ -40,20 +43,24 @@ class Layer:
     """A weighted layer as ``vectors`` matrix-vector products per frame.
 
     A vector arrives as ``words`` words of ``lanes`` inputs, dead lanes included; a convolution's
-    window arrives whole, as one word.
+    window arrives whole, as one word. ``copies`` engines work on as many windows at once.
     """
 
     outputs: int
     vectors: int
     lanes: int
     words: int
+    copies: int = 1
 
     @classmethod
-    def of(cls, op: WeightedOp, source: StreamLayout) -> Layer:
-        """Geometry of ``op`` reading a stream laid out as ``source``."""
+    def of(cls, op: WeightedOp, source: StreamLayout, how: Feed = Feed.PIXELS) -> Layer:
+        """Geometry of ``op`` reading a stream laid out as ``source``, fed as ``how`` says."""
         outputs = op.weights.shape[-1]
         if isinstance(op, Conv2D):
             inputs = math.prod(op.weights.shape[:-1])
+            if how is Feed.FLAT:
+                copies = source.lanes // op.weights.shape[2]
+                return cls(outputs, source.words, inputs, 1, copies)
             return cls(outputs, op.out.shape[0] * op.out.shape[1], inputs, 1)
         return cls(outputs, 1, source.lanes, source.words)
 
@@ -96,10 +103,14 @@ def _useful(total: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A fold per weighted layer, and the cycles per frame the slowest one needs."""
+    """A fold per weighted layer, and the cycles per frame the slowest one needs.
+
+    ``pixels``: pixels per word of the input port.
+    """
 
     folds: Mapping[str, Fold]
     cycles: int
+    pixels: int = 1
 
     @property
     def multipliers(self) -> int:
@@ -107,8 +118,16 @@ class Schedule:
         return sum(fold.multipliers for fold in self.folds.values())
 
 
-def output_layout(op: Op, source: StreamLayout, fold: Fold | None) -> StreamLayout:
-    """The stream ``op`` writes when it reads ``source``; ``fold`` of a weighted operator."""
+def stage_feed(op: Op, x: Tensor, source: StreamLayout, fold: Fold | None) -> Feed:
+    """How ``op`` takes tensor ``x`` from ``source``."""
+    return feed(op, x, source, fold is not None and fold.constant)
+
+
+def output_layout(op: Op, x: Tensor, source: StreamLayout, fold: Fold | None) -> StreamLayout:
+    """The stream ``op`` writes when it reads ``x`` from ``source``; ``fold`` of a weighted one."""
+    if stage_feed(op, x, source, fold) is Feed.FLAT:
+        assert isinstance(op, (Conv2D, MaxPool2D))
+        return flat_result(op, x, source)
     if isinstance(op, WeightedOp):
         assert fold is not None
         return folded_layout(op.out, fold.pe)
@@ -116,12 +135,15 @@ def output_layout(op: Op, source: StreamLayout, fold: Fold | None) -> StreamLayo
 
 
 def layouts(
-    graph: Graph, folds: Mapping[str, Fold]
+    graph: Graph, folds: Mapping[str, Fold], pixels: int = 1
 ) -> Iterator[tuple[Op, StreamLayout, StreamLayout]]:
-    """Every operator with the stream it reads and the stream it writes."""
-    source = input_layout(graph.input)
+    """Every operator with the stream it reads and the stream it writes.
+
+    ``pixels`` per word of the input port.
+    """
+    source = input_layout(graph.input, pixels)
     for op in graph.ops:
-        result = output_layout(op, source, folds.get(op.name))
+        result = output_layout(op, graph.source(op), source, folds.get(op.name))
         yield op, source, result
         source = result
 
@@ -145,7 +167,7 @@ def choose_folds(graph: Graph, cycles: int) -> dict[str, Fold]:
             folds[op.name] = min(
                 legal, key=lambda fold: (fold.multipliers, layer.cycles(fold), -fold.pe)
             )
-        source = output_layout(op, source, folds.get(op.name))
+        source = output_layout(op, graph.source(op), source, folds.get(op.name))
     return folds
 
 
@@ -178,22 +200,27 @@ def schedule(
     return make_schedule(graph, folds)
 
 
-def make_schedule(graph: Graph, folds: Mapping[str, Fold]) -> Schedule:
+def make_schedule(graph: Graph, folds: Mapping[str, Fold], pixels: int = 1) -> Schedule:
     """The schedule that given ``folds`` make; ``cycles`` is the slowest stage's work."""
-    cycles = minimum_cycles(graph)
-    for op, source, _ in layouts(graph, folds):
+    cycles = input_layout(graph.input, pixels).words
+    for op, source, result in layouts(graph, folds, pixels):
+        x, fold = graph.source(op), folds.get(op.name)
+        how = stage_feed(op, x, source, fold)
         if isinstance(op, WeightedOp):
-            cycles = max(cycles, Layer.of(op, source).cycles(folds[op.name]))
-    return Schedule(dict(folds), cycles)
+            cycles = max(cycles, Layer.of(op, source, how).cycles(folds[op.name]))
+        if isinstance(op, WindowOp):
+            units = fold.units if fold is not None else 1
+            flat = source.words if how is Feed.FLAT else window_cycles(op, x, how, units)
+            cycles = max(cycles, flat, result.words)
+    return Schedule(dict(folds), cycles, pixels)
 
 
 def minimum_cycles(graph: Graph) -> int:
-    """What no fold can beat: words of the input port, column reads of the widest window stage."""
+    """What no fold can beat at a pixel a cycle: the input port, and the columns windows read."""
     cycles = input_layout(graph.input).words
     for op in graph.ops:
         if isinstance(op, WindowOp):
-            rows = op.out.shape[0]
-            cycles = max(cycles, rows * graph.source(op).shape[1])
+            cycles = max(cycles, window_cycles(op, graph.source(op), Feed.PIXELS, 1))
     return cycles
 
 

@@ -17,16 +17,17 @@ module lng_window #(
     parameter integer COLUMNS     = 5,   // window columns, >= 1
     parameter integer STRIDE_Y    = 1,   // >= 1
     parameter integer STRIDE_X    = 1,   // >= 1
-    parameter integer PAD_TOP     = 2,   // 0..ROWS-1
+    parameter integer PAD_TOP     = 2,   // below ROWS; negative: so many rows above are skipped
     parameter integer PAD_LEFT    = 2,   // 0..COLUMNS-1
     parameter integer OUT_HEIGHT  = 28,  // window positions, rows
     parameter integer OUT_WIDTH   = 28,  // window positions, columns
+    parameter integer PIXELS      = 1,   // pixels per input word, divides WIDTH
     parameter [DATA_WIDTH-1:0] PAD_VALUE = {DATA_WIDTH{1'b0}}  // what padding reads as
 ) (
     input  wire                               clk,
     input  wire                               rst,
-    // input stream: pixels
-    input  wire [DATA_WIDTH-1:0]              s_axis_tdata,
+    // input stream: words of pixels, the first in the low bits
+    input  wire [PIXELS*DATA_WIDTH-1:0]       s_axis_tdata,
     input  wire                               s_axis_tvalid,
     output wire                               s_axis_tready,
     // output stream: windows, row-major, the first pixel in the low bits; tuser: which columns
@@ -37,7 +38,7 @@ module lng_window #(
     input  wire                               m_axis_tready
 );
     generate
-        if (PAD_TOP < 0 || PAD_TOP >= ROWS
+        if (PAD_TOP >= ROWS || PIXELS < 1 || WIDTH % PIXELS != 0
                 || PAD_LEFT < 0 || PAD_LEFT >= COLUMNS) begin : gen_bad_parameter
             lng_window_padding_not_below_size u_bad_parameter ();
         end
@@ -56,8 +57,10 @@ module lng_window #(
     localparam integer LAST_X  = FIRST_X + (OUT_WIDTH - 1) * STRIDE_X;
 
     // pixel counts are relative to the frame that is being read; signed, one bit to spare
-    localparam integer COUNT_WIDTH = $clog2((HEIGHT + 2 * ROWS + STRIDE_Y) * WIDTH + 1) + 2;
+    localparam integer COUNT_WIDTH = $clog2((HEIGHT + 2 * ROWS + 2 * STRIDE_Y) * WIDTH + 1) + 2;
     localparam integer BANK_WIDTH  = (ROWS > 1) ? $clog2(ROWS) : 1;
+    localparam integer WORDS       = WIDTH / PIXELS;  // of an image row
+    localparam integer W_WIDTH     = (WORDS > 1) ? $clog2(WORDS) : 1;
     localparam integer X_WIDTH     = (WIDTH > 1) ? $clog2(WIDTH) : 1;
     localparam integer Y_WIDTH     = (OUT_HEIGHT > 1) ? $clog2(OUT_HEIGHT) : 1;
 
@@ -72,6 +75,8 @@ module lng_window #(
     localparam [31:0] ROW_STEP_32    = STRIDE_Y * WIDTH;
     localparam [31:0] FRAME_32       = FRAME;
     localparam [31:0] LAST_COLUMN_32 = WIDTH - 1;
+    localparam [31:0] LAST_WORD_32   = WORDS - 1;
+    localparam [31:0] PIXELS_32      = PIXELS;
     localparam [31:0] LAST_Y_32      = OUT_HEIGHT - 1;
     localparam [COUNT_WIDTH-1:0] NEED_START  = FIRST_NEED_32[COUNT_WIDTH-1:0];
     localparam [COUNT_WIDTH-1:0] NEED_END    = LAST_NEED_32[COUNT_WIDTH-1:0];
@@ -79,21 +84,22 @@ module lng_window #(
     localparam [COUNT_WIDTH-1:0] ROW_STEP    = ROW_STEP_32[COUNT_WIDTH-1:0];
     localparam [COUNT_WIDTH-1:0] FRAME_SIZE  = FRAME_32[COUNT_WIDTH-1:0];
     localparam [X_WIDTH-1:0]     LAST_COLUMN = LAST_COLUMN_32[X_WIDTH-1:0];
+    localparam [W_WIDTH-1:0]     LAST_WORD   = LAST_WORD_32[W_WIDTH-1:0];
     localparam [Y_WIDTH-1:0]     LAST_Y      = LAST_Y_32[Y_WIDTH-1:0];
 
     // ---- writer ----
-    reg [X_WIDTH-1:0]    write_x_q;
+    reg [W_WIDTH-1:0]    write_word_q;
     reg [BANK_WIDTH-1:0] write_bank_q;
     wire write = s_axis_tvalid && s_axis_tready;
     wire [BANK_WIDTH-1:0] write_bank_next;
 
     always @(posedge clk) begin
         if (rst) begin
-            write_x_q    <= {X_WIDTH{1'b0}};
+            write_word_q <= {W_WIDTH{1'b0}};
             write_bank_q <= {BANK_WIDTH{1'b0}};
         end else if (write) begin
-            write_x_q <= (write_x_q == LAST_COLUMN) ? {X_WIDTH{1'b0}} : write_x_q + 1'b1;
-            if (write_x_q == LAST_COLUMN) begin
+            write_word_q <= (write_word_q == LAST_WORD) ? {W_WIDTH{1'b0}} : write_word_q + 1'b1;
+            if (write_word_q == LAST_WORD) begin
                 write_bank_q <= write_bank_next;
             end
         end
@@ -122,7 +128,9 @@ module lng_window #(
     wire [BANK_WIDTH-1:0]  frame_bank_next;
     wire [COUNT_WIDTH-1:0] need_step = need_q + ROW_STEP;
 
-    assign s_axis_tready = available_q < limit;
+    // a word may overwrite the oldest row as far as it has been read
+    wire signed [COUNT_WIDTH-1:0] last_pixel = available_q + $signed(PIXELS_32[COUNT_WIDTH-1:0]);
+    assign s_axis_tready = last_pixel <= limit;
 
     always @(posedge clk) begin
         if (rst) begin
@@ -140,7 +148,8 @@ module lng_window #(
         end
     end
 
-    wire signed [COUNT_WIDTH-1:0] written = { {(COUNT_WIDTH - 1){1'b0}}, write};
+    wire signed [COUNT_WIDTH-1:0] written = write ? $signed(PIXELS_32[COUNT_WIDTH-1:0])
+                                                  : $signed({COUNT_WIDTH{1'b0}});
     always @(posedge clk) begin
         if (rst) begin
             available_q <= {COUNT_WIDTH{1'b0}};
@@ -200,23 +209,68 @@ module lng_window #(
         end
     end
 
+    wire [W_WIDTH-1:0] read_word;   // the word that holds the column
+    wire [PIXELS-1:0]  read_place;  // one-hot: the column's place in it
+
     genvar r;
     genvar c;
     generate
+        if (PIXELS == 1) begin : gen_word_is_column
+            assign read_word  = read_x_q;
+            assign read_place = 1'b1;
+            // verilator lint_off UNUSEDSIGNAL
+            wire unused_place = read_place[0];
+            // verilator lint_on UNUSEDSIGNAL
+        end else begin : gen_word_counter
+            reg [W_WIDTH-1:0] read_word_q;
+            reg [PIXELS-1:0]  read_place_q;
+            assign read_word  = read_word_q;
+            assign read_place = read_place_q;
+            wire [W_WIDTH-1:0] next_word = (read_word_q == LAST_WORD) ? {W_WIDTH{1'b0}} : read_word_q + 1'b1;
+            always @(posedge clk) begin
+                if (rst) begin
+                    read_word_q  <= {W_WIDTH{1'b0}};
+                    read_place_q <= {{(PIXELS - 1){1'b0}}, 1'b1};
+                end else if (read) begin
+                    read_place_q <= {read_place_q[PIXELS-2:0], read_place_q[PIXELS-1]};
+                    if (read_place_q[PIXELS-1]) begin
+                        read_word_q <= next_word;
+                    end
+                end
+            end
+        end
         for (r = 0; r < ROWS; r = r + 1) begin : gen_bank
             localparam [31:0] BANK_32 = r;
             wire here = write_bank_q == BANK_32[BANK_WIDTH-1:0];
-            reg [DATA_WIDTH-1:0] row_mem [0:WIDTH-1];
+            reg [PIXELS*DATA_WIDTH-1:0] row_mem [0:WORDS-1];
             reg [DATA_WIDTH-1:0] row_q;
+            wire [PIXELS*DATA_WIDTH-1:0] row_word = row_mem[read_word];
+            wire [DATA_WIDTH-1:0] row_pixel;
+            if (PIXELS == 1) begin : gen_pixel
+                assign row_pixel = row_word;
+            end else begin : gen_place
+                wire [PIXELS*DATA_WIDTH-1:0] merged;
+                assign row_pixel = merged[(PIXELS-1)*DATA_WIDTH +: DATA_WIDTH];
+                for (c = 0; c < PIXELS; c = c + 1) begin : gen_merge
+                    wire [DATA_WIDTH-1:0] gated =
+                        row_word[c*DATA_WIDTH +: DATA_WIDTH] & {DATA_WIDTH{read_place[c]}};
+                    if (c == 0) begin : gen_first
+                        assign merged[DATA_WIDTH-1:0] = gated;
+                    end else begin : gen_next
+                        assign merged[c*DATA_WIDTH +: DATA_WIDTH] =
+                            merged[(c-1)*DATA_WIDTH +: DATA_WIDTH] | gated;
+                    end
+                end
+            end
             assign memory_column[r*DATA_WIDTH +: DATA_WIDTH] = row_q;
             always @(posedge clk) begin
                 if (write && here) begin
-                    row_mem[write_x_q] <= s_axis_tdata;
+                    row_mem[write_word_q] <= s_axis_tdata;
                 end
             end
             always @(posedge clk) begin
                 if (step) begin
-                    row_q <= row_mem[read_x_q];
+                    row_q <= row_pixel;
                 end
             end
         end
