@@ -21,6 +21,7 @@ from .ir import (
     Conv2D,
     Dense,
     InputTable,
+    Lookup,
     MaxPool2D,
     Op,
     Relu,
@@ -34,6 +35,7 @@ from .schedule import Schedule
 
 MAX_DEPTH = 32  # words of a FIFO between layers: one shift register LUT per bit
 SMALL_ROM = 128  # words up to which a ROM is built of LUTs
+SMALL_TABLE = 256  # the same for the narrow words of a table
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,16 @@ class Matvec:
     storage: str  # of the weights: bram or lutram
 
 
+@dataclass(frozen=True)
+class Table:
+    """How a table is read and kept."""
+
+    row: str  # of lane i
+    mask: int | None  # of the code, where it may be negative
+    partition: bool  # a memory of its own for every row
+    storage: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Layer:
     """Context of one layer's file."""
@@ -143,6 +155,7 @@ class Layer:
     lowest: int = 0  # the least code of x's type
     limit: int | None = None  # of a Relu: its largest code, where x may be larger
     weights: Weights | None = None
+    table: Table | None = None
 
 
 def types_of(fmt: FixedPoint) -> str:
@@ -257,6 +270,23 @@ def _table(op: InputTable, x: Tensor, source: Stream, result: Stream, schedule: 
         y=result,
         typedefs=(Typedef(result.type, result.cpp),),
         weights=table_weights(op, result.type),
+        table=Table("i", None, True, "type=rom_1p impl=lutram"),
+    )
+
+
+@layer_for.register
+def _lookup(op: Lookup, x: Tensor, source: Stream, result: Stream, schedule: Schedule) -> Layer:
+    entries = 1 << x.fmt.width
+    memory = "lutram" if entries <= SMALL_TABLE else "bram"
+    return Layer(
+        name=op.name,
+        template="hls/table.h.j2",
+        title=f"{op.function.value} by table, {_shape(x)}",
+        x=source,
+        y=result,
+        typedefs=(Typedef(result.type, result.cpp),),
+        weights=table_weights(op, result.type),
+        table=Table("0", entries - 1, False, f"type=rom_np impl={memory}"),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .ir import Graph
 from .passes.assign_formats import assign_formats
+from .passes.cast_before_table import cast_before_table
 from .passes.drop_flatten import drop_flatten
 from .passes.drop_softmax import drop_softmax
 from .passes.fold_batchnorm import fold_batchnorm
@@ -32,6 +33,7 @@ FLOAT_PASSES: tuple[Pass, ...] = (
     fold_batchnorm,  # before fusion: a fused ReLU stops a normalization behind its layer
     fuse_activation,  # one cast per layer: the sum is activated before it is rounded
     fold_input_scaling,  # needs the float weights, so before formats are assigned
+    cast_before_table,  # last: what stands before a table is settled now
 )
 
 

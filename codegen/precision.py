@@ -17,7 +17,19 @@ import numpy as np
 from .errors import UserError
 from .formats import FixedPoint, quantized
 from .formats import LayerPrecision as LayerPrecision
-from .ir import Activation, Conv2D, Graph, InputTable, MaxPool2D, Op, Relu, WeightedOp
+from .ir import (
+    Activation,
+    Conv2D,
+    Function,
+    Graph,
+    InputTable,
+    Lookup,
+    MaxPool2D,
+    Op,
+    Relu,
+    WeightedOp,
+)
+from .lookup import AUTO_ADDRESS_BITS, address_format, clipped, feeds_table
 
 PRESETS = ("q8.8", "q6.6", "q4.4", "mixed", "auto")
 LOGITS = ("exact", "preset")
@@ -52,12 +64,14 @@ def preset(name: str, graph: Graph, logits: str = "exact") -> Precision:
     for op in graph.ops:
         if isinstance(op, WeightedOp):
             current = quantized(*(conv if isinstance(op, Conv2D) else dense))
-            layers[op.name] = LayerPrecision(current, current, current)
+        result = address_format(current) if feeds_table(graph, op) else current
+        if isinstance(op, WeightedOp):
+            layers[op.name] = LayerPrecision(current, current, result)
         elif isinstance(op, InputTable):
             layers[op.name] = LayerPrecision(None, None, _table_format(op))
         else:
-            result = None if isinstance(op, MaxPool2D) else current
-            layers[op.name] = LayerPrecision(None, None, result)
+            result_or_none = None if isinstance(op, MaxPool2D) else result
+            layers[op.name] = LayerPrecision(None, None, result_or_none)
     return Precision(name, _with_logits(graph, layers, logits))
 
 
@@ -87,7 +101,11 @@ def auto(
             signed = op.activation == Activation.LINEAR
         elif isinstance(op, Relu):
             signed = False
+        elif isinstance(op, Lookup):
+            signed = op.function is Function.TANH
         result = _covering(AUTO_BITS, np.array([low, high]), signed=signed)
+        if feeds_table(graph, op):
+            result = _covering(AUTO_ADDRESS_BITS, clipped(low, high), signed=signed)
         layers[op.name] = LayerPrecision(weight, bias, result)
     return Precision("auto", _with_logits(graph, layers, logits))
 

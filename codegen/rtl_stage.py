@@ -9,7 +9,18 @@ from dataclasses import dataclass
 
 from .design import Stage
 from .formats import FixedPoint, Overflow, Rounding, bits_for
-from .ir import Activation, AvgPool2D, Cast, Conv2D, Dense, MaxPool2D, Relu, WeightedOp, WindowOp
+from .ir import (
+    Activation,
+    AvgPool2D,
+    Cast,
+    Conv2D,
+    Dense,
+    Lookup,
+    MaxPool2D,
+    Relu,
+    WeightedOp,
+    WindowOp,
+)
 from .rtl_average import average_parameters
 
 ROUNDING_CODE = {
@@ -89,7 +100,7 @@ class StageContext(StageModule):
 
 @dataclass(frozen=True)
 class TableLane:
-    """Bit positions and memory file of one channel's table."""
+    """Bit positions and memory file of one lane's table."""
 
     index: int
     file: str
@@ -103,6 +114,7 @@ class TableLane:
 class TableContext(StageModule):
     """What ``table.v.j2`` is rendered with."""
 
+    depth: int  # entries of a table
     lanes: tuple[TableLane, ...]
 
 
@@ -130,7 +142,7 @@ def cast_parameters(fraction: int, to: FixedPoint) -> tuple[Parameter, ...]:
 
 
 def stage_context(stage: Stage, name: str, banner: str) -> StageContext:
-    """The context of any stage but an input table."""
+    """The context of any stage but a table."""
     links, parts = _chain(stage, name)
     pad = stage.window.padding if stage.window is not None else None
     notes = [
@@ -163,14 +175,16 @@ def stage_context(stage: Stage, name: str, banner: str) -> StageContext:
 
 
 def table_context(stage: Stage, name: str, banner: str, files: tuple[str, ...]) -> TableContext:
-    """The context of an input table; ``files``: one memory file per channel."""
-    width, lanes = stage.op.out.fmt.width, stage.source.lanes
+    """The context of a table; ``files``: one memory file per channel, or one for all lanes."""
+    op, width, lanes = stage.op, stage.op.out.fmt.width, stage.source.lanes
+    address = stage.x.fmt.width
+    what = f"table of {op.function.value}" if isinstance(op, Lookup) else "raw pixel to code"
     entries = tuple(
         TableLane(
             lane,
             files[lane % len(files)],
-            lane * 8,
-            lane * 8 + 7,
+            lane * address,
+            lane * address + address - 1,
             lane * width,
             lane * width + width - 1,
         )
@@ -179,12 +193,13 @@ def table_context(stage: Stage, name: str, banner: str, files: tuple[str, ...]) 
     return TableContext(
         banner=banner,
         name=name,
-        title=f"layer {stage.op.name}, raw pixel to code",
+        title=f"layer {op.name}, {what}",
         notes=(f"output {_shape(stage.op.out.shape)} {stage.op.out.fmt}",),
         in_lanes=lanes,
-        in_width=8,
+        in_width=address,
         out_lanes=lanes,
         out_width=width,
+        depth=1 << address,
         lanes=entries,
     )
 

@@ -10,7 +10,19 @@ from dataclasses import replace
 
 from ..affine import reshaped
 from ..errors import UserError
-from ..ir import AffineOp, Conv2D, Flatten, Graph, Op, Relu, Reshape, Tensor, WindowOp, ZeroPad
+from ..ir import (
+    AffineOp,
+    Conv2D,
+    Flatten,
+    Graph,
+    Lookup,
+    Op,
+    Relu,
+    Reshape,
+    Tensor,
+    WindowOp,
+    ZeroPad,
+)
 
 
 def drop_flatten(graph: Graph) -> Graph:
@@ -36,7 +48,7 @@ def drop_flatten(graph: Graph) -> Graph:
             what = "zero padding" if isinstance(op, ZeroPad) else what
             raise UserError(f"layer {op.name}: a {what} after Flatten is not supported")
         else:
-            elementwise = isinstance(op, (Relu, AffineOp))
+            elementwise = isinstance(op, (Relu, Lookup, AffineOp))
             ops.append(_moved(op, before, tensor) if elementwise else replace(op, x=tensor.name))
             tensor = ops[-1].out
             flattened = flattened and elementwise
@@ -54,7 +66,7 @@ def _moved(op: Op, before: Tensor, x: Tensor) -> Op:
 def _at_input(op: Reshape, start: Tensor, ops: list[Op]) -> tuple[Tensor, list[Op]]:
     """Return input and operators up to ``op`` in the shape ``op`` gives."""
     for earlier in ops:
-        if not isinstance(earlier, (Relu, AffineOp)):
+        if not isinstance(earlier, (Relu, Lookup, AffineOp)):
             raise UserError(
                 f"layer {op.name}: a Reshape to {op.out.shape} behind {earlier.name} "
                 f"({earlier.kind}) is not supported; supported is one in front of all layers"
