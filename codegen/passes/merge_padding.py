@@ -12,6 +12,7 @@ from ..errors import UserError
 from ..ir import (
     AffineOp,
     AvgPool2D,
+    Cast,
     Conv2D,
     Graph,
     MaxPool2D,
@@ -64,7 +65,7 @@ def _sum(first: Padding, second: Padding) -> Padding:
 def _keeps_zero(op: Op) -> bool:
     """Whether ``op`` maps zeros to zeros and pixels independently of their place."""
     affine = isinstance(op, AffineOp) and not op.offset.values.any() and not per_pixel(op)
-    return isinstance(op, Relu) or affine
+    return isinstance(op, (Relu, Cast)) or affine
 
 
 def _padded(pad: ZeroPad, op: Conv2D, x: Tensor) -> Window:
