@@ -16,6 +16,7 @@ from .passes.drop_flatten import drop_flatten
 from .passes.drop_softmax import drop_softmax
 from .passes.fold_batchnorm import fold_batchnorm
 from .passes.fuse_activation import fuse_activation
+from .passes.fuse_casts import fuse_casts
 from .passes.input_scaling import assume_unit_range, fold_input_scaling
 from .passes.merge_padding import merge_padding
 from .precision import Precision
@@ -32,6 +33,7 @@ FLOAT_PASSES: tuple[Pass, ...] = (
     assume_unit_range,  # a model without Rescaling was trained on pixels / 255
     fold_batchnorm,  # before fusion: a fused ReLU stops a normalization behind its layer
     fuse_activation,  # one cast per layer: the sum is activated before it is rounded
+    fuse_casts,  # a trained quantizer acts after the activation
     fold_input_scaling,  # needs the float weights, so before formats are assigned
     cast_before_table,  # last: what stands before a table is settled now
 )

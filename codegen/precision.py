@@ -19,6 +19,8 @@ from .formats import FixedPoint, quantized
 from .formats import LayerPrecision as LayerPrecision
 from .ir import (
     Activation,
+    AvgPool2D,
+    Cast,
     Conv2D,
     Function,
     Graph,
@@ -27,11 +29,14 @@ from .ir import (
     MaxPool2D,
     Op,
     Relu,
+    Tensor,
     WeightedOp,
 )
 from .lookup import AUTO_ADDRESS_BITS, address_format, clipped, feeds_table
 
 PRESETS = ("q8.8", "q6.6", "q4.4", "mixed", "auto")
+DEFAULT = "mixed"
+OWN = "model"  # the types of the model's own quantizers
 LOGITS = ("exact", "preset")
 AUTO_BITS = 8
 AUTO_BIAS_BITS = 16
@@ -108,6 +113,45 @@ def auto(
             result = _covering(AUTO_ADDRESS_BITS, clipped(low, high), signed=signed)
         layers[op.name] = LayerPrecision(weight, bias, result)
     return Precision("auto", _with_logits(graph, layers, logits))
+
+
+def has_own(graph: Graph) -> bool:
+    """Whether the model brings types of its own, from trained quantizers."""
+    return any(op.own is not None for op in graph.ops)
+
+
+def own(graph: Graph) -> Precision:
+    """The types the model's own quantizers chose; what they leave open stays exact.
+
+    ``UserError`` if it has none, if a layer has none, or if Keras' own arithmetic isn't exact.
+    """
+    if not has_own(graph):
+        raise UserError(
+            f"--precision {OWN}: the model has no quantizers; choose one of {', '.join(PRESETS)}"
+        )
+    for op in graph.ops:
+        if isinstance(op, (WeightedOp, InputTable)) and op.own is None:
+            raise UserError(
+                f"layer {op.name}: it has no quantizers and other layers have; "
+                "quantize all layers or none"
+            )
+        if isinstance(op, AvgPool2D) and not _halves(op, graph.source(op)):
+            raise UserError(
+                f"layer {op.name}: a mean of {op.window.size[0]}x{op.window.size[1]} pixels is not "
+                "exact in Keras; supported between quantizers are 1, 2, 4, 8, ... pixels"
+            )
+        if not isinstance(op, (WeightedOp, InputTable, Cast, AvgPool2D, MaxPool2D, Relu)):
+            raise UserError(
+                f"layer {op.name}: {op.kind} is not exact in Keras; supported between quantizers "
+                "are pooling and ReLU"
+            )
+    return Precision(OWN, {op.name: op.own or LayerPrecision() for op in graph.ops})
+
+
+def _halves(op: AvgPool2D, x: Tensor) -> bool:
+    """Whether every window covers a power of two of pixels."""
+    rows, columns = op.window.covered(*x.image_shape[:2])
+    return all((row * column).bit_count() == 1 for row in rows for column in columns)
 
 
 def _covering(width: int, values: np.ndarray, *, signed: bool) -> FixedPoint:

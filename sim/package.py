@@ -6,12 +6,10 @@ rebuilds the design from ``design.json`` and the parameters. Images are handed i
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from ..codegen.render import render, to_json, write_text
 from ..codegen.schedule import Fold, make_schedule
 from ..codegen.serialize import fingerprint, from_parts, to_parts
 from .golden import GoldenModel
+from .placing import alone_in, replace, scratch_for
 from .vectors import write_vectors
 
 DESIGN_FILE = "design.json"
@@ -77,20 +76,18 @@ def write(
     written; then an earlier folder is as it was.
     """
     out = out.resolve()
-    _check_target(out)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        with contextlib.ExitStack() as stack:
+            if out.parent.is_dir():
+                stack.enter_context(alone_in(out.parent))
+            _check_target(out)
+        with scratch_for(out) as scratch:
+            _fill(design, timing, options, images, scratch)
+            replace(scratch, out, lambda: _check_target(out), KEPT)
     except OSError as error:
-        raise UserError(f"--out {out}: {error.strerror}: choose a folder you can write") from None
-    try:
-        scratch.chmod(0o755)
-        _fill(design, timing, options, images, scratch)
-        _replace(scratch, out)
-    except OSError as error:
-        raise UserError(f"--out {out}: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        raise UserError(
+            f"--out {out}: {error.strerror or error}: choose a folder you can write, with room"
+        ) from None
     return Package(
         out, design, timing, options.precision, options.model, options.part, options.clock_ns
     )
@@ -105,25 +102,6 @@ def _check_target(out: Path) -> None:
         raise UserError(f"--out {out}: {error.strerror}") from None
     if foreign:
         raise UserError(f"--out {out}: holds other files; choose a new folder")
-
-
-def _replace(scratch: Path, out: Path) -> None:
-    """Put ``scratch`` in the place of ``out``; compiled simulators move over."""
-    if not out.exists():
-        os.rename(scratch, out)
-        return
-    if (out / KEPT).is_dir():
-        os.rename(out / KEPT, scratch / KEPT)
-    old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
-    try:
-        os.rename(out, old / "design")
-        os.rename(scratch, out)
-    except OSError:
-        if not out.exists():
-            os.rename(old / "design", out)
-        raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def banner(design: Design) -> str:

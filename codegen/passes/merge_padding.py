@@ -12,6 +12,7 @@ from ..errors import UserError
 from ..ir import (
     AffineOp,
     AvgPool2D,
+    Cast,
     Conv2D,
     Function,
     Graph,
@@ -67,7 +68,7 @@ def _keeps_zero(op: Op) -> bool:
     """Whether ``op`` maps zeros to zeros and pixels independently of their place."""
     affine = isinstance(op, AffineOp) and not op.offset.values.any() and not per_pixel(op)
     odd = isinstance(op, Lookup) and op.function is Function.TANH
-    return isinstance(op, Relu) or affine or odd
+    return isinstance(op, (Relu, Cast)) or affine or odd
 
 
 def _padded(pad: ZeroPad, op: Conv2D, x: Tensor) -> Window:
