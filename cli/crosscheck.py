@@ -18,20 +18,13 @@ from ..models.zoo import checkpoint_names
 from ..sim.crosscheck import Report, as_json, crosscheck
 from ..sim.package import Package, load
 from .common import float_graph, input_shape, progress_bars
+from .options import folder_and_images
 
 DEFAULT_IMAGES = 500
 
 
 @click.command(name="crosscheck", context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--dataset", help="A data set's name, or an .npy file of uint8 images.")
-@click.option(
-    "--images",
-    type=click.IntRange(min=1),
-    default=DEFAULT_IMAGES,
-    show_default=True,
-    help="How many images, or as many as there are.",
-)
+@folder_and_images(DEFAULT_IMAGES)
 @click.option(
     "--model",
     help="The model FOLDER was made from: hls4ml then quantizes its parameters itself.  "

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("verify", "Compare golden model, C++ and RTL, integer by integer."),
     "regress": ("regress", "Run the co-simulation regression of an emitted folder."),
     "crosscheck": ("crosscheck", "Compare every layer with hls4ml's C++ for the same network."),
+    "fuzz": ("fuzz", "Compare golden model, C++ and RTL on random networks."),
     "train": ("train", "Train a network of the zoo."),
     "precision": ("precision", "Show or write the per-layer types of a model."),
 }
