@@ -15,18 +15,30 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Table
 
 from ..codegen.errors import UserError
 from ..codegen.frontend import load_model
 from ..codegen.ir import Graph
 from ..codegen.pipeline import to_float_graph
-from ..codegen.precision import PRESETS, Precision, auto, from_toml, preset
+from ..codegen.precision import (
+    DEFAULT,
+    OWN,
+    PRESETS,
+    Precision,
+    auto,
+    from_toml,
+    has_own,
+    own,
+    preset,
+)
 from ..models.datasets import Images, find, load
 from ..models.images import images_for, seeded_random_images
 from ..models.zoo import model_file
 from ..sim.float_model import FloatModel
 
 CALIBRATION_IMAGES = 512
+MAX_TABLE_WIDTH = 1000  # columns
 
 
 def float_graph(model: str, dump: Path | None = None) -> Graph:
@@ -39,10 +51,26 @@ def input_shape(graph: Graph) -> tuple[int, int, int]:
     return graph.input.image_shape
 
 
+def default_precision(graph: Graph) -> str:
+    """What ``--precision`` stands for where it is left out."""
+    return OWN if has_own(graph) else DEFAULT
+
+
 def choose_precision(
     choice: str, graph: Graph, logits: str, dataset: str | None
 ) -> tuple[Precision, str]:
-    """A preset, ``auto``, or a TOML file; returns it and a line on the calibration images."""
+    """A preset, ``auto``, a TOML file, or the types of the model's own quantizers.
+
+    Returns it and a line on the calibration images. ``UserError`` for any other choice where the
+    model has quantizers: it would be another model.
+    """
+    if has_own(graph) and (choice != OWN or logits != "exact"):
+        wrong = f"--precision {choice}" if choice != OWN else f"--logits {logits}"
+        raise UserError(
+            f"{wrong}: the model's own quantizers decide its types; leave the option out"
+        )
+    if choice == OWN:
+        return own(graph), ""
     if choice == "auto":
         images, source = calibration_images(graph, dataset)
         return auto(graph, FloatModel(graph).ranges(images), logits), f"calibrated on {source}"
@@ -51,7 +79,8 @@ def choose_precision(
     if choice.endswith(".toml"):
         return from_toml(Path(choice), graph), ""
     raise UserError(
-        f"--precision {choice!r}: choose one of {', '.join(PRESETS)}, or a file ending in .toml"
+        f"--precision {choice!r}: choose one of {', '.join((*PRESETS, OWN))}, "
+        "or a file ending in .toml"
     )
 
 
@@ -86,6 +115,15 @@ def calibration_images(graph: Graph, dataset: str | None) -> tuple[Images, str]:
         return chosen.images, f"{len(chosen)} images of {chosen.source}"
     images = seeded_random_images(shape, CALIBRATION_IMAGES, 2)
     return images, f"{len(images)} random images"
+
+
+def show_table(console: Console, table: Table) -> None:
+    """Print ``table`` as wide as it is: a narrow terminal folds the lines, but nothing is cut."""
+    width = console.width
+    console.width = MAX_TABLE_WIDTH
+    console.width = max(width, console.measure(table).maximum)
+    console.print(table)
+    console.width = width
 
 
 @contextlib.contextmanager

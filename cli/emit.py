@@ -20,20 +20,24 @@ from ..codegen.names import sanitize
 from ..codegen.pipeline import to_typed_graph
 from ..codegen.precision import LOGITS
 from ..sim.package import Options, Package, write
-from .common import bench_images, choose_precision, float_graph
+from .common import (
+    bench_images,
+    choose_precision,
+    default_precision,
+    float_graph,
+    show_table,
+)
 from .goals import Goals, goal_options, planned
 
 BENCH_IMAGES = 8  # frames of the stimulus that comes with the benches
-TABLE_WIDTH = 100  # columns: a narrower terminal folds the lines, but no type is cut
 
 
 @click.command(name="emit", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("model", default="lenet5")
 @click.option(
     "--precision",
-    default="mixed",
-    show_default=True,
-    help="q8.8, q6.6, q4.4, mixed, auto, or a TOML file (lenetgen precision --dump writes one).",
+    help="q8.8, q6.6, q4.4, mixed, auto, or a TOML file (lenetgen precision --dump writes one); "
+    "model: the types of the model's own quantizers.  [mixed, or model if it has any]",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write.  [build/NAME-...]")
 @goal_options
@@ -52,7 +56,7 @@ TABLE_WIDTH = 100  # columns: a narrower terminal folds the lines, but no type i
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON only.")
 def command(
     model: str,
-    precision: str,
+    precision: str | None,
     out: Path | None,
     goals: Goals,
     logits: str,
@@ -71,13 +75,14 @@ def command(
     validate_part(part)
     clock_ns = validate_clock(1000.0 / clock_mhz if clock_mhz > 0 else float("inf"))
     design_name = _design_name(name, model)
-    label = Path(precision).stem if precision.endswith(".toml") else precision
-    target = out or Path("build") / f"{design_name}-{label}"
     with console.status("loading the model (TensorFlow takes a few seconds)"):
         graph = float_graph(model, dump_ir)
+    choice = precision or default_precision(graph)
+    label = Path(choice).stem if choice.endswith(".toml") else choice
+    target = out or Path("build") / f"{design_name}-{label}"
     started = time.perf_counter()
     with console.status("emitting"):
-        types, note = choose_precision(precision, graph, logits, dataset)
+        types, note = choose_precision(choice, graph, logits, dataset)
         typed = to_typed_graph(graph, types, dump_ir)
         design, timing = planned(design_name, typed, goals, part)
         options = Options(precision=label, model=Path(model).name, part=part, clock_ns=clock_ns)
@@ -137,7 +142,6 @@ def engine(stage: Stage) -> str | None:
 
 
 def _print(console: Console, package: Package, folder: Path, seconds: float) -> None:
-    console.width = max(console.width, TABLE_WIDTH)
     table = Table(title=f"{package.title}: {folder}")
     for column in ("layer", "kind", "result", "type", "PE x SIMD", "cycles/frame"):
         table.add_column(column, justify="right" if column == "cycles/frame" else "left")
@@ -151,7 +155,7 @@ def _print(console: Console, package: Package, folder: Path, seconds: float) -> 
             "constant" if stage.adders else f"{fold.pe} x {fold.simd}" if fold else "",
             str(stage.cycles),
         )
-    console.print(table)
+    show_table(console, table)
     timing = package.timing
     rate = 1e9 / (timing.interval * package.clock_ns)
     console.print(

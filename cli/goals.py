@@ -31,6 +31,7 @@ class Goals:
     ff: int | None
     dsp: int | None
     bram: int | None
+    pixels: int = 1
 
     def budget(self, part: str) -> Resources:
         """The limits given, 85 % of ``part`` where there are none."""
@@ -60,9 +61,19 @@ def goal_options(command: Callable[..., Any]) -> Callable[..., Any]:
         max_ff: int | None,
         max_dsp: int | None,
         max_bram: int | None,
+        pixels_per_clock: str,
         **rest: Any,
     ) -> Any:
-        goals = Goals(target_cycles, target_latency, fit, max_lut, max_ff, max_dsp, max_bram)
+        goals = Goals(
+            target_cycles,
+            target_latency,
+            fit,
+            max_lut,
+            max_ff,
+            max_dsp,
+            max_bram,
+            int(pixels_per_clock),
+        )
         if fit and target_cycles is not None:
             raise UserError("--fit is the fastest design that fits: give it or --target-cycles")
         for option, value in (("cycles", target_cycles), ("latency", target_latency)):
@@ -79,6 +90,13 @@ def goal_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Goal: at most this many cycles from a frame's first pixel to its last result.",
         ),
         click.option("--fit", is_flag=True, help="Goal: the fastest design that fits the limits."),
+        click.option(
+            "--pixels-per-clock",
+            type=click.Choice(["1", "2", "4", "8"]),
+            default="1",
+            show_default=True,
+            help="Pixels a word of the input port carries.",
+        ),
         *(
             click.option(
                 f"--max-{name}",
@@ -105,8 +123,8 @@ def planned(name: str, typed: Graph, goals: Goals, part: str) -> tuple[Design, T
     as the multipliers allow.
     """
     budget = goals.budget(part)
-    if goals.fit or goals.cycles is not None or goals.latency is not None:
-        found = search(name, typed, budget, goals.cycles, goals.latency)
+    if goals.fit or goals.pixels > 1 or not (goals.cycles is None and goals.latency is None):
+        found = search(name, typed, budget, goals.cycles, goals.latency, goals.pixels)
         return found.design, found.timing
     design = build_design(name, typed, schedule(typed, None, int(budget.dsp)))
     return design, measure(design)

@@ -16,21 +16,23 @@ from rich.table import Table
 from ..codegen.errors import UserError
 from ..codegen.formats import FixedPoint
 from ..codegen.pipeline import to_typed_graph
-from ..codegen.precision import LOGITS, PRESETS, to_toml
+from ..codegen.precision import LOGITS, OWN, PRESETS, to_toml
 from ..sim.calibrate import LayerUse, layer_uses
-from .common import calibration_images, choose_precision, float_graph
-
-TABLE_WIDTH = 120  # columns: a narrower terminal folds the lines, but nothing is cut
+from .common import (
+    calibration_images,
+    choose_precision,
+    default_precision,
+    float_graph,
+    show_table,
+)
 
 
 @click.command(name="precision", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("model", default="lenet5")
 @click.option(
     "--preset",
-    type=click.Choice(PRESETS),
-    default="mixed",
-    show_default=True,
-    help="Types to show or to write.",
+    type=click.Choice((*PRESETS, OWN)),
+    help="Types to show or to write.  [mixed, or model if it has quantizers]",
 )
 @click.option(
     "--check",
@@ -50,7 +52,7 @@ TABLE_WIDTH = 120  # columns: a narrower terminal folds the lines, but nothing i
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON only.")
 def command(
     model: str,
-    preset: str,
+    preset: str | None,
     check: Path | None,
     dump: str | None,
     force: bool,
@@ -74,8 +76,11 @@ def command(
         _refuse_existing(Path(dump), force)
     with console.status("loading the model (TensorFlow takes a few seconds)"):
         graph = float_graph(model)
-    types, note = choose_precision(str(check or preset), graph, logits, dataset)
+    choice = str(check or preset or default_precision(graph))
+    types, note = choose_precision(choice, graph, logits, dataset)
     typed = to_typed_graph(graph, types)
+    if dump is not None and choice == OWN:
+        raise UserError("--dump: the model's own quantizers decide its types; no file changes them")
     if dump is not None:
         text = to_toml(types, graph)
         if dump == "-":
@@ -95,8 +100,7 @@ def command(
     text = f"{graph.name}, {types.name}; ranges seen on {len(images)} images: {source}"
     console.print(text, markup=False, soft_wrap=True)
     wide = Console(highlight=False)
-    wide.width = max(wide.width, TABLE_WIDTH)
-    wide.print(table(uses))
+    show_table(wide, table(uses))
 
 
 def _refuse_existing(path: Path, force: bool) -> None:

@@ -17,21 +17,14 @@ from ..models.images import images_for
 from ..sim.package import load
 from ..sim.regression import Regression, as_json, as_markdown, differences, regress
 from .common import input_shape, progress_bars
+from .options import folder_and_images
 
 DEFAULT_IMAGES = 1000
 REPORTS = "reports"
 
 
 @click.command(name="regress", context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--dataset", help="A data set's name, or an .npy file of uint8 images.")
-@click.option(
-    "--images",
-    type=click.IntRange(min=1),
-    default=DEFAULT_IMAGES,
-    show_default=True,
-    help="How many images, or as many as there are.",
-)
+@folder_and_images(DEFAULT_IMAGES)
 @click.option("--layers", is_flag=True, help="Compare every layer's stream in the cocotb bench.")
 @click.option("--waves", is_flag=True, help="Write the bench's waves (slower, large).")
 @click.option("--json", "json_only", is_flag=True, help="Print the result as JSON only.")

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from .design import FLAG_DEPTH, PORT_DEPTH, Design, Stage
-from .ir import Conv2D, Dense, Tensor, Window, WindowOp
+from .feeds import Feed, pooled_group
+from .ir import Conv2D, Dense, MaxPool2D, Tensor, Window, WindowOp
 from .layout import StreamLayout
 
 MAX_FRAMES = 40
@@ -80,18 +81,29 @@ class _Pack:
 class _Window:
     """lng_window: writer, reader, dummy columns, position of the completing column."""
 
-    def __init__(self, window: Window, x: Tensor, out: Tensor) -> None:
+    def __init__(
+        self,
+        window: Window,
+        x: Tensor,
+        out: Tensor,
+        pixels: int = 1,
+        slots: int = 1,
+        unit: int = 0,
+        units: int = 1,
+    ) -> None:
+        self.pixels = pixels
         self.height, self.width, _ = x.image_shape
         self.rows, self.columns = window.size
-        self.stride_y, self.stride_x = window.stride
-        self.out_height, self.out_width = out.shape[0], out.shape[1]
+        self.stride_y, self.stride_x = window.stride[0] * units, window.stride[1]
+        self.out_height, self.out_width = -(-(out.shape[0] - unit) // units), out.shape[1]
         pad = window.padding
+        top = pad.top - unit * window.stride[0]
         over = (self.out_width - 1) * self.stride_x - pad.left + self.columns - self.width
         self.lag = max(over, 0)
         self.first_x = self.columns - 1 - pad.left - self.lag
         self.last_x = self.first_x + (self.out_width - 1) * self.stride_x
-        self.first_need = min(self.rows - 1 - pad.top, self.height - 1) * self.width
-        self.first_limit = (self.rows - pad.top) * self.width
+        self.first_need = min(self.rows - 1 - top, self.height - 1) * self.width
+        self.first_limit = (self.rows * slots - top) * self.width
         self.available = self.x = self.y = self.at_x = 0
         self.need, self.limit = self.first_need, self.first_limit
         self.column_valid = self.column_real = self.valid = False
@@ -99,7 +111,7 @@ class _Window:
 
     @property
     def ready(self) -> bool:
-        return self.available < self.limit + self.x
+        return self.available + self.pixels <= self.limit + self.x
 
     def tick(self, write: bool, accept: bool) -> None:
         step = not self.valid or accept
@@ -124,7 +136,7 @@ class _Window:
             self.column_valid = present or (self.x == 0 and pending)
             if present:
                 self._read()
-        self.available += write
+        self.available += self.pixels * write
 
     def _read(self) -> None:
         self.x += 1
@@ -141,6 +153,143 @@ class _Window:
         self.available -= self.height * self.width
 
 
+class _Windows:
+    """lng_windows: the units, their FIFOs, and whose turn it is."""
+
+    def __init__(self, stage: Stage, window: Window) -> None:
+        self.units = [
+            _Window(window, stage.x, stage.op.out, stage.pixels, stage.slots, unit, stage.units)
+            for unit in range(stage.units)
+        ]
+        self.fifos = [_Fifo(stage.unit_fifo) for _ in self.units]
+        self.height, self.width = stage.op.out.shape[:2]
+        self.turn = self.at_x = self.at_y = 0
+
+    @property
+    def ready(self) -> bool:
+        return all(fifo.room for fifo in self.fifos)
+
+    @property
+    def valid(self) -> bool:
+        return self.units[self.turn].valid
+
+    def tick(self, write: bool, accept: bool) -> None:
+        for index, (unit, fifo) in enumerate(zip(self.units, self.fifos, strict=True)):
+            taken = fifo.filled and unit.ready
+            unit.tick(taken, accept and index == self.turn)
+            fifo.delta += write - taken
+        for fifo in self.fifos:
+            fifo.commit()
+        if accept:
+            self.at_x += 1
+            if self.at_x == self.width:
+                self.at_x = 0
+                self.at_y = (self.at_y + 1) % self.height
+                self.turn = self.at_y % len(self.units)
+
+
+class _FlatWindow:
+    """lng_flat_window: tags of the words in the line."""
+
+    def __init__(self, stage: Stage, window: Window) -> None:
+        _, width, _ = stage.x.image_shape
+        rows, columns = window.size
+        pad = window.padding
+        ahead = (rows - 1 - pad.top) * width + columns - 1 - pad.left
+        self.real = [False] * (-(-ahead // stage.pixels) + 1)  # real[0] is the newest
+        self.words = stage.source.words
+        self.accepted = 0
+        self.free = True
+
+    @property
+    def valid(self) -> bool:
+        return self.real[-1]
+
+    def tick(self, offered: bool, taken: bool) -> bool:
+        """Advance by a cycle; return whether the offered word is taken."""
+        free = not self.real[-1] or taken
+        dummy = not offered and self.accepted == 0 and any(self.real[:-1])
+        accept = offered and free
+        if accept or (dummy and free):
+            self.real.pop()
+            self.real.insert(0, accept)
+        elif taken:
+            self.real[-1] = False
+        if accept:
+            self.accepted = (self.accepted + 1) % self.words
+        return accept
+
+
+class _FlatPool:
+    """lng_flat_maxpool: the word register, its row and column, the FIFO, the groups sent."""
+
+    def __init__(self, stage: Stage) -> None:
+        op = stage.op
+        assert isinstance(op, MaxPool2D)
+        height, width, _ = stage.x.image_shape
+        self.rows, columns = op.window.size
+        self.pooled, self.row = stage.pixels // columns, width // columns
+        self.group = pooled_group(op, stage.x, stage.source)
+        self.used = height // self.rows * self.rows
+        self.words = stage.source.words
+        self.fifo = _Fifo(stage.unit_fifo)
+        self.queue: deque[int] = deque()  # groups of the words in the FIFO
+        self.valid = False
+        self.word = self.sent = 0
+
+    def complete(self) -> int:
+        """Groups that the registered word completes."""
+        first = self.word * self.pooled
+        rows = (divmod(first + at, self.row)[0] for at in range(0, self.pooled, self.group))
+        return sum(row % self.rows == self.rows - 1 and row < self.used for row in rows)
+
+    def tick(self, offered: bool, room: bool) -> tuple[bool, bool]:
+        """Advance by a cycle; return (word taken, group sent)."""
+        groups = self.complete()
+        leave = groups == 0 or self.fifo.room
+        accept = offered and (not self.valid or leave)
+        sent = self.fifo.filled and room
+        if sent:
+            self.sent += 1
+            if self.sent == self.queue[0]:
+                self.sent = 0
+                self.queue.popleft()
+                self.fifo.delta -= 1
+        if self.valid and leave:
+            if groups:
+                self.queue.append(groups)
+                self.fifo.delta += 1
+            self.word = (self.word + 1) % self.words
+        if not self.valid or leave:
+            self.valid = offered
+        self.fifo.commit()
+        return accept, sent
+
+
+class _Split:
+    """lng_chunk in front of a line buffer: pixels of a wide word, one a cycle."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.per_word, self.words = stage.pixels, stage.source.words
+        pixels = stage.x.image_shape[0] * stage.x.image_shape[1]
+        self.last = pixels % self.per_word or self.per_word
+        self.count = self.word = 0
+
+    @property
+    def final(self) -> bool:
+        limit = self.last if self.word == self.words - 1 else self.per_word
+        return self.count == limit - 1
+
+    def move(self) -> bool:
+        """Pass a pixel on; return whether it was the word's last."""
+        if not self.final:
+            self.count += 1
+            return False
+        self.count = 0
+        self.word = (self.word + 1) % self.words
+        return True
+
+
 class _Stage:
     """A stage between two FIFOs."""
 
@@ -150,9 +299,21 @@ class _Stage:
         self.is_window = isinstance(stage.op, WindowOp)
         total = stage.source.words_per_group if self.is_window else stage.source.words
         self.pack = _Pack(stage.packed_words, total)
-        self.window = None
+        self.window: _Window | _Windows | None = None
+        self.flat: _FlatWindow | None = None
+        self.pool: _FlatPool | None = None
+        self.split = _Split(stage) if stage.feed is Feed.NARROW else None
         if isinstance(stage.op, WindowOp):
-            self.window = _Window(stage.op.window, stage.x, stage.op.out)
+            window = stage.op.window
+            pixels = stage.pixels if stage.feed is Feed.ROWS else 1
+            if stage.feed is Feed.FLAT and isinstance(stage.op, Conv2D):
+                self.flat = _FlatWindow(stage, window)
+            elif stage.feed is Feed.FLAT:
+                self.pool = _FlatPool(stage)
+            elif stage.units > 1:
+                self.window = _Windows(stage, window)
+            else:
+                self.window = _Window(window, stage.x, stage.op.out, pixels, stage.slots)
         words = stage.source.words if isinstance(stage.op, Dense) else 1
         per_vector = -(-words // stage.packed_words)
         self.chunks_per_word = stage.chunks // per_vector
@@ -162,9 +323,23 @@ class _Stage:
         self.weighted = isinstance(stage.op, (Conv2D, Dense))
 
     def tick(self) -> None:
+        if self.pool is not None:
+            taken, sent = self.pool.tick(self.before.filled, self.after.room)
+            self.before.delta -= taken
+            self.after.delta += sent
+            return
+        if self.flat is not None:
+            accept = self._engine(self.flat.valid)
+            self.before.delta -= self.flat.tick(self.before.filled, accept)
+            return
         offered = self.window.valid if self.window is not None else self._packed()
         accept = self._engine(offered)
-        if self.window is not None:
+        if self.window is not None and self.split is not None:
+            write = self.before.filled and self.window.ready
+            if write and self.split.move():
+                self.before.delta -= 1
+            self.window.tick(write, accept)
+        elif self.window is not None:
             write = self._packed() and self.window.ready
             if self.before.filled and (self.window.ready or not self.pack.final):
                 self.before.delta -= 1

@@ -21,6 +21,7 @@ from .schedule import Fold, Layer, Schedule, layouts, stage_feed
 
 FLAG_DEPTH = 16  # frames that may be in flight between input and output
 CONSTANT_TAIL = 2  # registers behind additions: the sum with its constant, the cast result
+LUTRAM_WORDS = 32  # depth of 7-series distributed RAM in its widest shape (UG474)
 PORT_DEPTH = 2  # FIFO behind the input port and in front of the output port
 
 
@@ -30,7 +31,8 @@ class Stage:
 
     ``chunks`` words of SIMD inputs times ``rounds`` groups of PE outputs make one vector of a
     weighted stage (1 and 1 elsewhere); ``depth`` is its pipeline's registers from the last input
-    to the result; ``fifo`` the words of the FIFO behind it; ``adders`` what a constant engine adds.
+    to the result; ``fifo`` the words of the FIFO behind it; ``adders`` what a constant engine adds;
+    ``unit_fifo`` the words of the FIFOs inside it.
     """
 
     op: Op
@@ -44,6 +46,7 @@ class Stage:
     fifo: int
     adders: AdderGraph | None = None
     feed: Feed = Feed.PIXELS
+    unit_fifo: int = 0
 
     @property
     def window(self) -> Window | None:
@@ -74,6 +77,17 @@ class Stage:
     def units(self) -> int:
         """Line buffers that take turns."""
         return self.fold.units if self.fold is not None else 1
+
+    @property
+    def slots(self) -> int:
+        """Image rows in each row memory: where line buffers take turns, what 32 words hold.
+
+        Rows of the next frame wait there; distributed RAM is 32 words deep at no cost.
+        """
+        if self.units == 1:
+            return 1
+        words = 1 << max(self.x.image_shape[1] // self.pixels - 1, 0).bit_length()
+        return max(LUTRAM_WORDS // words, 1)
 
     @property
     def packed_words(self) -> int:
@@ -146,6 +160,7 @@ def build_stage(
 ) -> Stage:
     """The stage of ``op`` between two streams, without the FIFO behind it."""
     how = stage_feed(op, x, source, folds.get(op.name))
+    inner = _unit_fifo(op, x, source, how, folds.get(op.name))
     if isinstance(op, WeightedOp):
         fold = folds[op.name]
         layer = Layer.of(op, source, how)
@@ -157,12 +172,28 @@ def build_stage(
             adders = constant_adders(op, x)
             depth = adders.depth + CONSTANT_TAIL
         fold = replace(fold, simd=simd)
-        return Stage(op, x, source, result, fold, chunks, rounds, depth, 0, adders, how)
+        return Stage(op, x, source, result, fold, chunks, rounds, depth, 0, adders, how, inner)
     depth = 1
-    if isinstance(op, (MaxPool2D, AvgPool2D)):
+    if isinstance(op, (MaxPool2D, AvgPool2D)) and how is not Feed.FLAT:
         positions = op.window.size[0] * op.window.size[1]
         depth = levels(positions) + (4 if isinstance(op, AvgPool2D) else 0)
-    return Stage(op, x, source, result, None, 1, 1, depth, 0, None, how)
+    return Stage(op, x, source, result, None, 1, 1, depth, 0, None, how, inner)
+
+
+def _unit_fifo(op: Op, x: Tensor, source: StreamLayout, how: Feed, fold: Fold | None) -> int:
+    """Words of the FIFOs inside a stage: of each line buffer that takes turns, of flat pooling.
+
+    A unit reads one output row while the others send theirs; meanwhile the rows it does not want
+    yet must go somewhere: as many as there are units, and one more on the way. Flat pooling
+    completes a row of groups in the time of a row, and has the time of all the window's rows to
+    send them.
+    """
+    pixels = pixels_per_word(x, source)
+    if isinstance(op, Conv2D) and fold is not None and fold.units > 1:
+        return (fold.units + 1) * -(-x.image_shape[1] // pixels)
+    if isinstance(op, MaxPool2D) and how is Feed.FLAT:
+        return -(-x.image_shape[1] // pixels) + 1
+    return 0
 
 
 def _with_fifo(stage: Stage, consumer: Stage | None) -> Stage:
@@ -173,12 +204,14 @@ def _with_fifo(stage: Stage, consumer: Stage | None) -> Stage:
     - A convolution can't start a frame before its first window is complete: room for what
       arrives until then, while it still works on the frame before.
     """
-    words = stage.result.words_per_group
+    words = -(-stage.op.out.image_shape[2] // stage.result.lanes)  # of a pixel
+    pixels = pixels_per_word(stage.op.out, stage.result)
     need = max(2, words)
     if isinstance(stage.op, (MaxPool2D, AvgPool2D)) and stage.op.window.stride[0] > 1:
-        need = max(need, stage.op.out.shape[1])
-    if consumer is not None and isinstance(consumer.op, Conv2D):
+        need = max(need, -(-stage.op.out.shape[1] // pixels))
+    if consumer is not None and isinstance(consumer.op, Conv2D) and consumer.feed is not Feed.FLAT:
         window = consumer.op.window
         rows = window.size[0] - 1 - window.padding.top
-        need = max(need, (rows * consumer.x.image_shape[1] + window.size[1]) * words)
+        waiting = rows * consumer.x.image_shape[1] + window.size[1]
+        need = max(need, -(-waiting // pixels) * words)
     return replace(stage, fifo=need)

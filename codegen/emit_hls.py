@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .emit_hls_layers import Layer, Stream, layer_for, stream_for, types_of
+from .emit_hls_context import Layer, Stream
+from .emit_hls_layers import layer_for, stream_for, types_of
 from .errors import UserError
 from .ir import Graph
 from .layout import StreamLayout, result_word_bits

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import singledispatch
 
 import numpy as np
 
-from .emit_hls_average import Average, average_for
-from .emit_hls_weights import Weights, table_weights, weights_for
+from .emit_hls_average import average_for
+from .emit_hls_context import Geometry, Layer, Matvec, Stream, Table, Typedef
+from .emit_hls_weights import table_weights, weights_for
 from .formats import FixedPoint
 from .ir import (
     Activation,
@@ -21,6 +22,7 @@ from .ir import (
     Conv2D,
     Dense,
     InputTable,
+    Lookup,
     MaxPool2D,
     Op,
     Relu,
@@ -32,117 +34,8 @@ from .layout import StreamLayout
 from .schedule import Layer as Folded
 from .schedule import Schedule
 
-MAX_DEPTH = 32  # words of a FIFO between layers: one shift register LUT per bit
 SMALL_ROM = 128  # words up to which a ROM is built of LUTs
-
-
-@dataclass(frozen=True)
-class Stream:
-    """A stream between layers and the C++ names of it."""
-
-    stream: str  # variable
-    type: str  # element type
-    vec: str  # word type
-    cpp: str  # what the element type is
-    comment: str
-    layout: StreamLayout
-
-    @property
-    def lanes(self) -> int:
-        """Elements of a word."""
-        return self.layout.lanes
-
-    @property
-    def words(self) -> int:
-        """Words of a frame."""
-        return self.layout.words
-
-    @property
-    def groups(self) -> int:
-        """Pixels of a frame, 1 for a vector."""
-        return self.layout.groups
-
-    @property
-    def channels(self) -> int:
-        """Elements of a group."""
-        return self.layout.channels
-
-    @property
-    def depth(self) -> int:
-        """FIFO depth. Layers form a chain, so any depth is free of deadlock; this one lets the
-        layer before work on while the next one is at the end of an image row.
-        """
-        return max(2, min(MAX_DEPTH, math.isqrt(self.words)))
-
-
-@dataclass(frozen=True)
-class Typedef:
-    """One line of types.h."""
-
-    name: str
-    cpp: str
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """A window over an image."""
-
-    height: int
-    width: int
-    channels: int
-    rows: int
-    columns: int
-    stride_y: int
-    stride_x: int
-    pad_top: int
-    pad_bottom: int
-    pad_left: int
-    pad_right: int
-
-    @property
-    def taps(self) -> int:
-        """Pixels under the window."""
-        return self.rows * self.columns
-
-
-@dataclass(frozen=True)
-class Matvec:
-    """A folded matrix-vector product."""
-
-    vectors: int  # per frame
-    inputs: int
-    outputs: int
-    lanes: int  # elements of an input word
-    words: int  # input words of a vector
-    parts: int  # steps per input word
-    simd: int
-    groups: int  # steps over the outputs
-    pe: int
-    relu: bool
-    limit: int | None  # largest code behind the ReLU, where sums may be larger
-    product_shift: int  # products to the accumulator's binary point
-    bias_shift: int
-    storage: str  # of the weights: bram or lutram
-
-
-@dataclass(frozen=True, kw_only=True)
-class Layer:
-    """Context of one layer's file."""
-
-    name: str
-    template: str
-    title: str
-    notes: tuple[str, ...] = ()
-    x: Stream
-    y: Stream
-    typedefs: tuple[Typedef, ...]
-    gather: int = 1  # words of x put together before the work begins
-    geometry: Geometry | None = None
-    matvec: Matvec | None = None
-    average: Average | None = None
-    lowest: int = 0  # the least code of x's type
-    limit: int | None = None  # of a Relu: its largest code, where x may be larger
-    weights: Weights | None = None
+SMALL_TABLE = 256  # the same for the narrow words of a table
 
 
 def types_of(fmt: FixedPoint) -> str:
@@ -257,6 +150,23 @@ def _table(op: InputTable, x: Tensor, source: Stream, result: Stream, schedule: 
         y=result,
         typedefs=(Typedef(result.type, result.cpp),),
         weights=table_weights(op, result.type),
+        table=Table("i", None, True, "type=rom_1p impl=lutram"),
+    )
+
+
+@layer_for.register
+def _lookup(op: Lookup, x: Tensor, source: Stream, result: Stream, schedule: Schedule) -> Layer:
+    entries = 1 << x.fmt.width
+    memory = "lutram" if entries <= SMALL_TABLE else "bram"
+    return Layer(
+        name=op.name,
+        template="hls/table.h.j2",
+        title=f"{op.function.value} by table, {_shape(x)}",
+        x=source,
+        y=result,
+        typedefs=(Typedef(result.type, result.cpp),),
+        weights=table_weights(op, result.type),
+        table=Table("0", entries - 1, False, f"type=rom_np impl={memory}"),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .ir import InputTable, WeightedOp
+from .ir import InputTable, TableOp, WeightedOp
 
 LINE = 96  # columns
 
@@ -59,10 +59,14 @@ def weights_for(op: WeightedOp, order: np.ndarray, pe: int) -> Weights:
     )
 
 
-def table_weights(op: InputTable, result: str) -> Weights:
-    """The table of ``op``, a row per channel."""
-    note = f"Codes of {op.name}'s table ({op.table.format}): table[channel][pixel]."
-    return Weights(op.name, (note,), (_array(result, f"{op.name}_table", op.table.values),))
+def table_weights(op: TableOp, result: str) -> Weights:
+    """The table of ``op``, a row per channel, or one for all."""
+    assert op.table is not None
+    pixels = isinstance(op, InputTable)
+    order = "table[channel][pixel]" if pixels else "table[0][code modulo 2^bits]"
+    note = f"Codes of {op.name}'s table ({op.table.format}): {order}."
+    rows = np.atleast_2d(op.table.values)
+    return Weights(op.name, (note,), (_array(result, f"{op.name}_table", rows),))
 
 
 def _array(type_: str, name: str, values: np.ndarray) -> Array:

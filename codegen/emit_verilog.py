@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .design import FLAG_DEPTH, PORT_DEPTH, Design
-from .ir import InputTable
+from .ir import TableOp
 from .render import identifier, render, write_text
 from .rtl_adders import adders_context
 from .rtl_memory import memory_files
@@ -72,7 +72,7 @@ def emit(design: Design, banner: str, out: Path) -> RtlFiles:
     for stage in design.stages:
         module = f"{name}_{identifier(stage.op.name)}"
         files = memory_files(stage, module)
-        if isinstance(stage.op, InputTable):
+        if isinstance(stage.op, TableOp):
             table = table_context(stage, module, banner, tuple(files))
             text = render("verilog/table.v.j2", {"m": table})
         else:

@@ -9,17 +9,18 @@ resource. Without a goal, ``schedule.schedule`` folds everything by multipliers 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .cycles import CycleModel, Timing, measure
 from .design import Design, build_design, build_stage
 from .errors import UserError
-from .ir import Graph, Op, WeightedOp
+from .feeds import Feed, window_cycles
+from .ir import Conv2D, Graph, Op, Tensor, WeightedOp
 from .layout import StreamLayout, input_layout
 from .resources import Resources, design_resources, stage_resources, total
-from .schedule import Fold, Layer, Schedule, make_schedule, minimum_cycles, output_layout
+from .schedule import Fold, Layer, Schedule, make_schedule, output_layout, stage_feed
 
 GOAL_ATTEMPTS = 6
 BEAM = 48  # partial designs kept per layer
@@ -48,10 +49,27 @@ class NoFit(Exception):
 class Explorer:
     """Remembers what it measured: candidates of a layer are the same for many goals."""
 
-    def __init__(self, graph: Graph, budget: Resources) -> None:
+    def __init__(self, graph: Graph, budget: Resources, pixels: int = 1) -> None:
         self.graph = graph
         self.budget = budget
+        self.pixels = pixels
         self.costs: dict[tuple[str, StreamLayout, Fold | None], Resources] = {}
+
+    @property
+    def floor(self) -> int:
+        """The fewest cycles per frame there can be: all that may be constant is, all else full."""
+        folds: dict[str, Fold] = {}
+        source = input_layout(self.graph.input, self.pixels)
+        for op in self.graph.ops:
+            x = self.graph.source(op)
+            if isinstance(op, WeightedOp):
+                layer = Layer.of(op, source)
+                whole = Fold(layer.outputs, layer.lanes * layer.words)
+                constant = nonzero_digits(op) <= CONSTANT_DIGITS
+                fold = layer.constant() if constant else whole
+                folds[op.name] = _with_units(op, x, source, fold, 1)
+            source = output_layout(op, x, source, folds.get(op.name))
+        return make_schedule(self.graph, folds, self.pixels).cycles
 
     def choose(self, cycles: int, tail: Mapping[str, int] | None = None) -> Schedule:
         """The design whose layers take ``cycles`` that uses the least; ``tail``: goals by layer.
@@ -61,47 +79,54 @@ class Explorer:
         ``NoFit`` if it exceeds the budget.
         """
         goals = tail or {}
-        beam = [Partial({}, input_layout(self.graph.input), Resources())]
+        beam = [Partial({}, input_layout(self.graph.input, self.pixels), Resources())]
         for op in self.graph.ops:
+            x = self.graph.source(op)
             grown: list[Partial] = []
             for partial in beam:
-                for fold in self._candidates(op, partial.stream, goals.get(op.name, cycles)):
+                for fold in self._candidates(op, x, partial.stream, goals.get(op.name, cycles)):
                     folds = dict(partial.folds)
                     if fold is not None:
                         folds[op.name] = fold
                     grown.append(
                         Partial(
                             folds,
-                            output_layout(op, partial.stream, fold),
-                            partial.resources + self._cost(op, partial.stream, fold),
+                            output_layout(op, x, partial.stream, fold),
+                            partial.resources + self._cost(op, x, partial.stream, fold),
                         )
                     )
             beam = self._prune(grown)
         best = beam[0]
-        schedule = make_schedule(self.graph, best.folds)
+        schedule = make_schedule(self.graph, best.folds, self.pixels)
         if best.resources.pressure(self.budget) > 1:
             raise NoFit(schedule, best.resources)
         return schedule
 
-    def _candidates(self, op: Op, source: StreamLayout, cycles: int) -> list[Fold | None]:
+    def _candidates(
+        self, op: Op, x: Tensor, source: StreamLayout, cycles: int
+    ) -> list[Fold | None]:
         if not isinstance(op, WeightedOp):
             return [None]
-        layer = Layer.of(op, source)
+        layer = Layer.of(op, source)  # as if fed pixel by pixel: a folded engine always is
         goal = max(cycles, layer.vectors)  # nothing is faster than one vector a cycle
-        legal = [fold for fold in layer.folds() if layer.cycles(fold) <= goal]
+        legal = [fold for fold in layer.folds() if _busy(layer, fold) <= goal]
         legal.sort(key=lambda fold: (fold.multipliers, layer.cycles(fold), -fold.pe))
-        chosen: list[Fold | None] = list(legal[:FOLDS_TRIED])
+        chosen = legal[:FOLDS_TRIED]
         if nonzero_digits(op) <= CONSTANT_DIGITS:
             chosen.append(layer.constant())
-        return chosen
+        ready = [_with_units(op, x, source, fold, cycles) for fold in chosen]
+        if not isinstance(op, Conv2D):
+            return list(ready)
+        reach = [_window_goal(op, x, source, fold) for fold in ready]
+        limit = max(cycles, min(reach))
+        return [fold for fold, needed in zip(ready, reach, strict=True) if needed <= limit]
 
-    def _cost(self, op: Op, source: StreamLayout, fold: Fold | None) -> Resources:
+    def _cost(self, op: Op, x: Tensor, source: StreamLayout, fold: Fold | None) -> Resources:
         key = (op.name, source, fold)
         if key not in self.costs:
-            result = output_layout(op, source, fold)
+            result = output_layout(op, x, source, fold)
             folds = {} if fold is None else {op.name: fold}
-            stage = build_stage(op, self.graph.source(op), source, result, folds)
-            self.costs[key] = stage_resources(stage)
+            self.costs[key] = stage_resources(build_stage(op, x, source, result, folds))
         return self.costs[key]
 
     def _prune(self, partials: list[Partial]) -> list[Partial]:
@@ -116,6 +141,31 @@ class Explorer:
                 kept.append(partial)
                 streams.add(partial.stream)
         return kept[: 2 * BEAM]
+
+
+def _busy(layer: Layer, fold: Fold) -> int:
+    """Cycles per frame, with those in which several stream words are put together for one step."""
+    together = min(max(fold.simd // layer.lanes, 1), layer.words)
+    return layer.cycles(fold) + (layer.words - -(-layer.words // together)) * layer.vectors
+
+
+def _window_goal(op: Conv2D, x: Tensor, source: StreamLayout, fold: Fold) -> int:
+    """Cycles per frame the windows alone take."""
+    how = stage_feed(op, x, source, fold)
+    return source.words if how is Feed.FLAT else window_cycles(op, x, how, fold.units)
+
+
+def _with_units(op: Op, x: Tensor, source: StreamLayout, fold: Fold, cycles: int) -> Fold:
+    """As many line buffers as it takes to make the windows within ``cycles``."""
+    how = stage_feed(op, x, source, fold)
+    if not isinstance(op, Conv2D) or how in (Feed.FLAT, Feed.NARROW):
+        return fold
+    units = 1
+    while units < op.out.shape[0] and window_cycles(op, x, how, units) > cycles:
+        if window_cycles(op, x, how, units + 1) == window_cycles(op, x, how, units):
+            break
+        units += 1
+    return replace(fold, units=units)
 
 
 def _rank(resources: Resources, budget: Resources) -> tuple[float, float]:
@@ -150,18 +200,20 @@ def search(
     budget: Resources,
     cycles: int | None = None,
     latency: int | None = None,
+    pixels: int = 1,
 ) -> Found:
     """The cheapest design within ``cycles`` per frame and ``latency`` cycles.
 
-    Without ``cycles`` the fastest that fits ``budget``. ``UserError`` naming the binding resource,
+    Without ``cycles`` the fastest that fits ``budget``; ``pixels`` per word of the input port.
+    ``UserError`` naming the binding resource,
     what is needed and there is, and the nearest design that fits.
     """
-    explorer = Explorer(graph, budget)
-    floor = minimum_cycles(graph)
+    explorer = Explorer(graph, budget, pixels)
+    floor = explorer.floor
     if cycles is not None and cycles < floor:
         raise UserError(
-            f"--target-cycles {cycles}: the input and every layer's windows pass one a cycle; the "
-            f"smallest possible value is {floor}"
+            f"--target-cycles {cycles}: {pixels} pixels and one window a cycle pass the input and "
+            f"each layer; the smallest possible value is {floor}"
         )
     if cycles is None:
         found = _fastest(explorer, name, floor)
@@ -198,7 +250,7 @@ def _fastest(explorer: Explorer, name: str, floor: int) -> Found:
     """Bisect the cycles per frame: the fewest that fit."""
     graph = explorer.graph
     serial = {op.name: Fold(1, 1) for op in graph.ops if isinstance(op, WeightedOp)}
-    low, high = floor, max(floor, make_schedule(graph, serial).cycles)
+    low, high = floor, max(floor, make_schedule(graph, serial, explorer.pixels).cycles)
     try:
         explorer.choose(high)
     except NoFit as miss:
@@ -219,7 +271,7 @@ def _fastest(explorer: Explorer, name: str, floor: int) -> Found:
 
 
 def _no_fit(explorer: Explorer, name: str, goal: str, miss: NoFit) -> str:
-    nearest = _fastest(explorer, name, minimum_cycles(explorer.graph))
+    nearest = _fastest(explorer, name, explorer.floor)
     return (
         f"{goal}: needs {_shortage(miss.resources, explorer.budget)}; the nearest design that fits "
         f"takes {nearest.timing.interval} cycles per frame"
@@ -236,7 +288,7 @@ def _shortage(need: Resources, budget: Resources) -> str:
 
 def _quicker(explorer: Explorer, name: str, found: Found, latency: int) -> Found:
     """Speed single layers up, each time the one that saves most cycles for what it costs."""
-    cycles = max(found.timing.interval, minimum_cycles(explorer.graph))
+    cycles = max(found.timing.interval, explorer.floor)
     goals: dict[str, int] = {}
     best = CycleModel(found.design).latency()
     design = found.design

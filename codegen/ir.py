@@ -9,6 +9,7 @@ no emitter.
 
 from __future__ import annotations
 
+import enum
 import math
 import re
 from collections.abc import Iterator
@@ -315,8 +316,28 @@ class InputTable(Op):
     table: Const
 
 
+class Function(enum.Enum):
+    """What a ``Lookup`` tabulates; ``HARD_SIGMOID`` is Keras 3's: min(max(x + 3, 0), 6) / 6."""
+
+    TANH = "tanh"
+    SIGMOID = "sigmoid"
+    HARD_SIGMOID = "hard_sigmoid"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lookup(Op):
+    """A function of every element, read from a table with an entry per code of the input.
+
+    ``table`` (2**bits,), by the code modulo 2**bits; None in a float graph.
+    """
+
+    function: Function
+    table: Const | None = None
+
+
 WeightedOp = Conv2D | Dense
 AffineOp = Rescaling | BatchNorm
+TableOp = InputTable | Lookup
 WindowOp = Conv2D | MaxPool2D | AvgPool2D
 
 

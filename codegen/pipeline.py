@@ -11,10 +11,12 @@ from pathlib import Path
 
 from .ir import Graph
 from .passes.assign_formats import assign_formats
+from .passes.cast_before_table import cast_before_table
 from .passes.drop_flatten import drop_flatten
 from .passes.drop_softmax import drop_softmax
 from .passes.fold_batchnorm import fold_batchnorm
 from .passes.fuse_activation import fuse_activation
+from .passes.fuse_casts import fuse_casts
 from .passes.input_scaling import assume_unit_range, fold_input_scaling
 from .passes.merge_padding import merge_padding
 from .precision import Precision
@@ -31,7 +33,9 @@ FLOAT_PASSES: tuple[Pass, ...] = (
     assume_unit_range,  # a model without Rescaling was trained on pixels / 255
     fold_batchnorm,  # before fusion: a fused ReLU stops a normalization behind its layer
     fuse_activation,  # one cast per layer: the sum is activated before it is rounded
+    fuse_casts,  # a trained quantizer acts after the activation
     fold_input_scaling,  # needs the float weights, so before formats are assigned
+    cast_before_table,  # last: what stands before a table is settled now
 )
 
 

@@ -17,9 +17,26 @@ import numpy as np
 from .errors import UserError
 from .formats import FixedPoint, quantized
 from .formats import LayerPrecision as LayerPrecision
-from .ir import Activation, Conv2D, Graph, InputTable, MaxPool2D, Op, Relu, WeightedOp
+from .ir import (
+    Activation,
+    AvgPool2D,
+    Cast,
+    Conv2D,
+    Function,
+    Graph,
+    InputTable,
+    Lookup,
+    MaxPool2D,
+    Op,
+    Relu,
+    Tensor,
+    WeightedOp,
+)
+from .lookup import AUTO_ADDRESS_BITS, address_format, clipped, feeds_table
 
 PRESETS = ("q8.8", "q6.6", "q4.4", "mixed", "auto")
+DEFAULT = "mixed"
+OWN = "model"  # the types of the model's own quantizers
 LOGITS = ("exact", "preset")
 AUTO_BITS = 8
 AUTO_BIAS_BITS = 16
@@ -52,12 +69,14 @@ def preset(name: str, graph: Graph, logits: str = "exact") -> Precision:
     for op in graph.ops:
         if isinstance(op, WeightedOp):
             current = quantized(*(conv if isinstance(op, Conv2D) else dense))
-            layers[op.name] = LayerPrecision(current, current, current)
+        result = address_format(current) if feeds_table(graph, op) else current
+        if isinstance(op, WeightedOp):
+            layers[op.name] = LayerPrecision(current, current, result)
         elif isinstance(op, InputTable):
             layers[op.name] = LayerPrecision(None, None, _table_format(op))
         else:
-            result = None if isinstance(op, MaxPool2D) else current
-            layers[op.name] = LayerPrecision(None, None, result)
+            result_or_none = None if isinstance(op, MaxPool2D) else result
+            layers[op.name] = LayerPrecision(None, None, result_or_none)
     return Precision(name, _with_logits(graph, layers, logits))
 
 
@@ -87,9 +106,52 @@ def auto(
             signed = op.activation == Activation.LINEAR
         elif isinstance(op, Relu):
             signed = False
+        elif isinstance(op, Lookup):
+            signed = op.function is Function.TANH
         result = _covering(AUTO_BITS, np.array([low, high]), signed=signed)
+        if feeds_table(graph, op):
+            result = _covering(AUTO_ADDRESS_BITS, clipped(low, high), signed=signed)
         layers[op.name] = LayerPrecision(weight, bias, result)
     return Precision("auto", _with_logits(graph, layers, logits))
+
+
+def has_own(graph: Graph) -> bool:
+    """Whether the model brings types of its own, from trained quantizers."""
+    return any(op.own is not None for op in graph.ops)
+
+
+def own(graph: Graph) -> Precision:
+    """The types the model's own quantizers chose; what they leave open stays exact.
+
+    ``UserError`` if it has none, if a layer has none, or if Keras' own arithmetic isn't exact.
+    """
+    if not has_own(graph):
+        raise UserError(
+            f"--precision {OWN}: the model has no quantizers; choose one of {', '.join(PRESETS)}"
+        )
+    for op in graph.ops:
+        if isinstance(op, (WeightedOp, InputTable)) and op.own is None:
+            raise UserError(
+                f"layer {op.name}: it has no quantizers and other layers have; "
+                "quantize all layers or none"
+            )
+        if isinstance(op, AvgPool2D) and not _halves(op, graph.source(op)):
+            raise UserError(
+                f"layer {op.name}: a mean of {op.window.size[0]}x{op.window.size[1]} pixels is not "
+                "exact in Keras; supported between quantizers are 1, 2, 4, 8, ... pixels"
+            )
+        if not isinstance(op, (WeightedOp, InputTable, Cast, AvgPool2D, MaxPool2D, Relu)):
+            raise UserError(
+                f"layer {op.name}: {op.kind} is not exact in Keras; supported between quantizers "
+                "are pooling and ReLU"
+            )
+    return Precision(OWN, {op.name: op.own or LayerPrecision() for op in graph.ops})
+
+
+def _halves(op: AvgPool2D, x: Tensor) -> bool:
+    """Whether every window covers a power of two of pixels."""
+    rows, columns = op.window.covered(*x.image_shape[:2])
+    return all((row * column).bit_count() == 1 for row in rows for column in columns)
 
 
 def _covering(width: int, values: np.ndarray, *, signed: bool) -> FixedPoint:

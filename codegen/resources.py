@@ -11,8 +11,9 @@ from dataclasses import dataclass, fields
 
 from .design import PORT_DEPTH, Design, Stage
 from .errors import UserError
+from .feeds import Feed
 from .formats import bits_for
-from .ir import AvgPool2D, Conv2D, InputTable, MaxPool2D, WeightedOp
+from .ir import AvgPool2D, Conv2D, InputTable, MaxPool2D, WeightedOp, WindowOp
 from .rtl_stage import weight_width
 
 BRAM_BITS = 36 * 1024
@@ -92,8 +93,17 @@ def total(parts: Mapping[str, Resources]) -> Resources:
 def stage_resources(stage: Stage) -> Resources:
     """A stage with the FIFO behind it."""
     result = fifo_resources(stage.result.lanes * stage.op.out.fmt.width, stage.fifo)
+    if stage.feed is Feed.FLAT:
+        return result + _flat(stage)
     if stage.window is not None:
-        result += _window(stage)
+        for _ in range(stage.units):
+            result += _window(stage)
+        if stage.units > 1:
+            rows, columns, _ = stage.op.weights.shape[:3]
+            word = stage.pixels * stage.x.image_shape[2] * stage.x.fmt.width
+            result += Resources(lut=rows * columns * word / stage.pixels * 0.5 * stage.units)
+            for _ in range(stage.units):
+                result += fifo_resources(word, stage.unit_fifo)
     elif stage.packed_words > 1:
         bits = stage.packed_words * stage.source.lanes * stage.x.fmt.width
         result += Resources(lut=20, ff=bits + 10)
@@ -121,6 +131,31 @@ def fifo_resources(bits: int, depth: int) -> Resources:
     return Resources(lut=columns + mux + 3 * address + 4, ff=3 * address + 2)
 
 
+def _flat(stage: Stage) -> Resources:
+    """lng_flat_window with its engines, or lng_flat_maxpool."""
+    _, width, channels = stage.x.image_shape
+    pixel = channels * stage.x.fmt.width
+    pixels, op = stage.pixels, stage.op
+    assert isinstance(op, WindowOp)
+    rows, columns = op.window.size
+    if isinstance(op, Conv2D):
+        pad = op.window.padding
+        span = (rows - 1) * width + columns - 1 + 2 * pixels
+        masks = pixels * rows * columns * pixel * 0.7
+        result = Resources(lut=masks + 20 * pixels + 40, ff=span * pixel + 40 + pad.top)
+        for _ in range(stage.copies):
+            result += _constant(stage, op)
+        return result
+    pooled = pixels // columns
+    line = (rows - 1) * width // columns * pixel
+    compare = pooled * pixel * 1.5 * (columns - 1 + rows - 1)
+    group = stage.result.lanes * stage.x.fmt.width
+    word = pooled * pixel
+    return Resources(lut=compare + word * 0.5 + 80, ff=line + word + group * 0 + 40) + (
+        fifo_resources(word + 4, stage.unit_fifo)
+    )
+
+
 def _window(stage: Stage) -> Resources:
     """lng_window: row memories, the column's rotation, the window's registers, masks."""
     assert stage.window is not None
@@ -132,7 +167,8 @@ def _window(stage: Stage) -> Resources:
         sum((pad.top > 0, pad.bottom > 0)) * columns + sum((pad.left > 0, pad.right > 0)) * rows
     )
     memory = -(-bits // 6) * 4 if width <= 32 else -(-bits // 3) * 4 * -(-width // 64)
-    rotate = bits * rows * (0 if rows == 1 else 1 if rows <= 4 else 2 if rows <= 8 else 5)
+    turn = 0 if rows == 1 else 1 if rows <= 4 else 2 if rows <= 8 else 5  # LUTs of its multiplexer
+    rotate = (stage.pixels - 1 + turn) * bits * rows
     return Resources(
         lut=rows * memory + rotate + min(masked, rows * columns) * bits + 120,
         ff=rows * bits + rows * columns * bits + 90,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .design import Stage
-from .ir import Conv2D, InputTable, WeightedOp
+from .ir import Conv2D, InputTable, Lookup, WeightedOp
 from .rtl_stage import weight_width
 
 
@@ -89,6 +89,11 @@ def memory_files(stage: Stage, module: str) -> dict[str, str]:
             f"{module}_weights.mem": hex_lines(*weight_words(stage)),
             f"{module}_bias.mem": hex_lines(*bias_words(stage)),
         }
+    if isinstance(op, Lookup):
+        assert op.table is not None
+        bits = op.out.fmt.width
+        words = pack_words(op.table.values[:, None], bits)
+        return {f"{module}_table.mem": hex_lines(words, bits)}
     if isinstance(op, InputTable):
         bits = op.out.fmt.width
         return {

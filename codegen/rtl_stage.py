@@ -5,11 +5,24 @@ Every width, count and file name is decided here; the templates only connect ``h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from .design import Stage
+from .feeds import Feed, pooled_group
 from .formats import FixedPoint, Overflow, Rounding, bits_for
-from .ir import Activation, AvgPool2D, Cast, Conv2D, Dense, MaxPool2D, Relu, WeightedOp, WindowOp
+from .ir import (
+    Activation,
+    AvgPool2D,
+    Cast,
+    Conv2D,
+    Dense,
+    Lookup,
+    MaxPool2D,
+    Relu,
+    WeightedOp,
+    WindowOp,
+)
 from .rtl_average import average_parameters
 
 ROUNDING_CODE = {
@@ -53,6 +66,9 @@ class Part:
     result: str
     reads_user: bool = False
     writes_user: bool = False
+    copies: int = 1  # side by side, each with its part of both words
+    in_bits: int = 0  # of one copy's part
+    out_bits: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +105,7 @@ class StageContext(StageModule):
 
 @dataclass(frozen=True)
 class TableLane:
-    """Bit positions and memory file of one channel's table."""
+    """Bit positions and memory file of one lane's table."""
 
     index: int
     file: str
@@ -103,6 +119,7 @@ class TableLane:
 class TableContext(StageModule):
     """What ``table.v.j2`` is rendered with."""
 
+    depth: int  # entries of a table
     lanes: tuple[TableLane, ...]
 
 
@@ -135,7 +152,7 @@ def adders_name(stage_module: str) -> str:
 
 
 def stage_context(stage: Stage, name: str, banner: str) -> StageContext:
-    """The context of any stage but an input table."""
+    """The context of any stage but a table."""
     links, parts = _chain(stage, name)
     pad = stage.window.padding if stage.window is not None else None
     notes = [
@@ -170,14 +187,16 @@ def stage_context(stage: Stage, name: str, banner: str) -> StageContext:
 
 
 def table_context(stage: Stage, name: str, banner: str, files: tuple[str, ...]) -> TableContext:
-    """The context of an input table; ``files``: one memory file per channel."""
-    width, lanes = stage.op.out.fmt.width, stage.source.lanes
+    """The context of a table; ``files``: one memory file per channel, or one for all lanes."""
+    op, width, lanes = stage.op, stage.op.out.fmt.width, stage.source.lanes
+    address = stage.x.fmt.width
+    what = f"table of {op.function.value}" if isinstance(op, Lookup) else "raw pixel to code"
     entries = tuple(
         TableLane(
             lane,
             files[lane % len(files)],
-            lane * 8,
-            lane * 8 + 7,
+            lane * address,
+            lane * address + address - 1,
             lane * width,
             lane * width + width - 1,
         )
@@ -186,12 +205,13 @@ def table_context(stage: Stage, name: str, banner: str, files: tuple[str, ...]) 
     return TableContext(
         banner=banner,
         name=name,
-        title=f"layer {stage.op.name}, raw pixel to code",
+        title=f"layer {op.name}, {what}",
         notes=(f"output {_shape(stage.op.out.shape)} {stage.op.out.fmt}",),
         in_lanes=lanes,
-        in_width=8,
+        in_width=address,
         out_lanes=lanes,
         out_width=width,
+        depth=1 << address,
         lanes=entries,
     )
 
@@ -207,9 +227,24 @@ def _chain(stage: Stage, name: str) -> tuple[tuple[Link, ...], tuple[Part, ...]]
         return (), (Part("lng_relu", "u_relu", _relu_parameters(stage, op), "s_axis", "m_axis"),)
     links: list[Link] = []
     parts: list[Part] = []
+    if isinstance(op, MaxPool2D) and stage.feed is Feed.FLAT:
+        pool = Part("lng_flat_maxpool", "u_maxpool", _flat_pool(stage, op), "s_axis", "m_axis")
+        return (), (pool,)
     lanes = stage.x.image_shape[2] if stage.window is not None else stage.source.lanes
     source = "s_axis"
-    if stage.packed_words > 1 or lanes != stage.source.lanes:
+    if stage.feed is Feed.NARROW:
+        links.append(Link("pixel", lanes * width))
+        rest = lanes * (stage.x.size // lanes % stage.pixels or stage.pixels)
+        split = parameters(
+            LANE_WIDTH=width,
+            IN_LANES=stage.source.lanes,
+            OUT_LANES=lanes,
+            WORDS=stage.source.words,
+            LAST_LANES=rest,
+        )
+        parts.append(Part("lng_chunk", "u_narrow", split, source, "pixel"))
+        source = "pixel"
+    elif stage.feed is Feed.PIXELS and (stage.packed_words > 1 or lanes != stage.source.lanes):
         per_word = stage.packed_words
         total = stage.source.words_per_group if stage.window is not None else stage.source.words
         lanes = lanes if stage.window is not None else per_word * stage.source.lanes
@@ -227,9 +262,11 @@ def _chain(stage: Stage, name: str) -> tuple[tuple[Link, ...], tuple[Part, ...]]
         rows, columns = stage.window.size
         lanes *= rows * columns
         reads_user = isinstance(op, AvgPool2D)
-        links.append(Link("window", lanes * width, rows + columns, reads_user))
-        part = Part("lng_window", "u_window", _window_parameters(stage), source, "window")
-        parts.append(Part(**{**part.__dict__, "writes_user": True}))
+        masks = 0 if stage.feed is Feed.FLAT else rows + columns
+        links.append(Link("window", lanes * stage.copies * width, masks, reads_user))
+        module, values = _windows(stage)
+        part = Part(module, "u_window", values, source, "window", writes_user=masks > 0)
+        parts.append(part)
         source = "window"
     if isinstance(op, (Conv2D, Dense)):
         assert stage.fold is not None
@@ -240,7 +277,10 @@ def _chain(stage: Stage, name: str) -> tuple[tuple[Link, ...], tuple[Part, ...]]
             parts.append(Part("lng_chunk", "u_chunk", split, source, "chunk"))
             source = "chunk"
         if stage.adders is not None:
-            parts.append(Part(adders_name(name), "u_adders", (), source, "m_axis"))
+            out_bits = op.weights.shape[-1] * op.out.fmt.width
+            engine = Part(adders_name(name), "u_adders", (), source, "m_axis")
+            engine = replace(engine, copies=stage.copies, in_bits=simd * width, out_bits=out_bits)
+            parts.append(engine)
         else:
             mvu = _mvu_parameters(stage, op, name)
             parts.append(Part("lng_mvu", "u_mvu", mvu, source, "m_axis"))
@@ -286,6 +326,38 @@ def _limit(act: Activation, fraction: int, high: int, bits: int) -> tuple[Parame
     """The parameter LIMIT of ``bits`` bits where codes up to ``high`` need it."""
     limit = act.binding_limit(fraction, high)
     return () if limit is None else parameters(LIMIT=f"{bits}'d{limit}")
+
+
+def _windows(stage: Stage) -> tuple[str, tuple[Parameter, ...]]:
+    """The module that makes windows, and its parameters."""
+    values = _window_parameters(stage)
+    if stage.feed is Feed.FLAT:
+        step = math.gcd(stage.pixels, stage.x.image_shape[1])
+        kept = ("DATA_WIDTH", "HEIGHT", "WIDTH", "ROWS", "COLUMNS", "PAD_TOP", "PAD_LEFT")
+        wide = parameters(PIXELS=stage.pixels, COLUMN_STEP=step)
+        return "lng_flat_window", (*(p for p in values if p.name in kept), *wide)
+    if stage.feed is Feed.ROWS:
+        values = (*values, *parameters(PIXELS=stage.pixels))
+    if stage.units > 1:
+        values = (*values, *parameters(SLOTS=stage.slots))
+        return "lng_windows", (*parameters(UNITS=stage.units, DEPTH=stage.unit_fifo), *values)
+    return "lng_window", values
+
+
+def _flat_pool(stage: Stage, op: MaxPool2D) -> tuple[Parameter, ...]:
+    height, width, channels = stage.x.image_shape
+    return parameters(
+        LANE_WIDTH=stage.x.fmt.width,
+        SIGNED=int(stage.x.fmt.signed),
+        CHANNELS=channels,
+        PIXELS=stage.pixels,
+        HEIGHT=height,
+        WIDTH=width,
+        ROWS=op.window.size[0],
+        COLUMNS=op.window.size[1],
+        GROUP=pooled_group(op, stage.x, stage.source),
+        DEPTH=stage.unit_fifo,
+    )
 
 
 def _window_parameters(stage: Stage) -> tuple[Parameter, ...]:

@@ -24,12 +24,15 @@ from .ir import (
     Const,
     Conv2D,
     Dense,
+    Function,
     Graph,
     InputTable,
+    Lookup,
     MaxPool2D,
     Op,
     Padding,
     Relu,
+    TableOp,
     Tensor,
     WeightedOp,
     Window,
@@ -38,7 +41,8 @@ from .ir import (
 from .verify import IRError, verify
 
 KINDS: dict[str, type[Op]] = {
-    cls.__name__: cls for cls in (Conv2D, Dense, MaxPool2D, AvgPool2D, Relu, Cast, InputTable)
+    cls.__name__: cls
+    for cls in (Conv2D, Dense, MaxPool2D, AvgPool2D, Relu, Cast, InputTable, Lookup)
 }
 Arrays = dict[str, npt.NDArray[np.int64]]
 
@@ -57,6 +61,8 @@ def to_parts(graph: Graph) -> tuple[dict[str, Any], Arrays]:
             entry["accumulator"] = {"type": str(acc.format), "low": acc.low, "high": acc.high}
         if isinstance(op, WeightedOp | Relu):
             entry["activation"] = op.activation.value
+        if isinstance(op, Lookup):
+            entry["function"] = op.function.value
         for label, const in _constants(op).items():
             entry[label] = {"type": str(const.format), "shape": list(const.shape)}
             arrays[f"{op.name}_{label}"] = const.values
@@ -94,7 +100,7 @@ def fingerprint(graph: Graph) -> str:
 def _constants(op: Op) -> dict[str, Const]:
     if isinstance(op, WeightedOp):
         return {"weights": op.weights, "bias": op.bias}
-    return {"table": op.table} if isinstance(op, InputTable) else {}
+    return {"table": op.table} if isinstance(op, TableOp) and op.table is not None else {}
 
 
 def _tensor(tensor: Tensor) -> dict[str, Any]:
@@ -141,6 +147,8 @@ def _read_op(entry: Mapping[str, Any], x: str, arrays: Mapping[str, npt.NDArray[
         fields["window"] = Window(_pair(window["size"]), _pair(window["stride"]), padding)
     if "activation" in entry:
         fields["activation"] = Activation.parse(entry["activation"])
+    if "function" in entry:
+        fields["function"] = Function(entry["function"])
     if "accumulator" in entry:
         acc = entry["accumulator"]
         fields["accumulator"] = Accumulator(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .ir import Graph, Tensor, WeightedOp, WindowOp
+from .ir import Activation, Graph, Lookup, Relu, Tensor, WeightedOp, WindowOp
 
 
 def show(graph: Graph) -> str:
@@ -22,6 +22,10 @@ def show(graph: Graph) -> str:
             if op.accumulator is not None:
                 acc = op.accumulator
                 text += f" acc={acc.format} [{acc.low}, {acc.high}]"
+        if isinstance(op, Relu) and op.activation != Activation.RELU:
+            text += f" activation={op.activation.value}"
+        if isinstance(op, Lookup):
+            text += f" function={op.function.value}"
         lines.append(text)
     return "\n".join(lines) + "\n"
 

@@ -19,12 +19,14 @@ from .ir import (
     Flatten,
     Graph,
     InputTable,
+    Lookup,
     MaxPool2D,
     Op,
     Relu,
     Rescaling,
     Reshape,
     Softmax,
+    TableOp,
     Tensor,
     WeightedOp,
     Window,
@@ -96,6 +98,9 @@ def result_shape(op: Op, x: Tensor) -> tuple[int, ...]:
     if isinstance(op, InputTable):
         channels = x.shape[2] if len(x.shape) == 3 else 1
         _require(op.table.shape == (channels, 256), op.name, f"table {op.table.shape}")
+    if isinstance(op, Lookup) and x.format is not None:
+        entries = (1 << x.format.width,)
+        _require(op.table is not None and op.table.shape == entries, op.name, f"not {entries}")
     return x.shape
 
 
@@ -133,6 +138,8 @@ def _check_types(op: Op, x: Tensor) -> None:
             op.activation.limit(x.fmt.fraction_bits if acc is None else acc.format.fraction_bits)
         except ValueError as error:
             raise IRError(f"{op.name}: limit {error}") from None
+    if isinstance(op, TableOp) and op.table is not None:
+        _require(op.table.format == op.out.fmt, op.name, "the table's type is not the result's")
     if isinstance(op, MaxPool2D):
         _require(op.out.fmt == x.fmt, op.name, "max pooling changes the format")
 
@@ -152,8 +159,8 @@ def _check_accumulator(op: WeightedOp, x: Tensor) -> None:
 def _constants(op: Op) -> list[tuple[str, Const]]:
     if isinstance(op, WeightedOp):
         return [("weights", op.weights), ("bias", op.bias)]
-    if isinstance(op, InputTable):
-        return [("table", op.table)]
+    if isinstance(op, TableOp):
+        return [] if op.table is None else [("table", op.table)]
     if isinstance(op, AffineOp):
         return [("scale", op.scale), ("offset", op.offset)]
     return []

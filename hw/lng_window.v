@@ -1,5 +1,6 @@
 // lng_window: line buffer and sliding window. Pixels in row-major order in, windows out.
-// ROWS row memories hold the rows a window needs, as a ring. Each step reads one column of them
+// ROWS row memories hold the rows a window needs, as a ring; with SLOTS rows each, rows of the next
+// frame wait there while the last ones of this frame are in use. Each step reads one column of them
 // (registered) and shifts it into the ROWS x COLUMNS window registers. Padding is masked at the
 // window's edge, never streamed. The next row's columns push the right edge of a row out; when
 // they are not there yet, dummy columns do, so an isolated frame flushes itself.
@@ -22,6 +23,7 @@ module lng_window #(
     parameter integer OUT_HEIGHT  = 28,  // window positions, rows
     parameter integer OUT_WIDTH   = 28,  // window positions, columns
     parameter integer PIXELS      = 1,   // pixels per input word, divides WIDTH
+    parameter integer SLOTS       = 1,   // image rows per row memory, a power of two
     parameter [DATA_WIDTH-1:0] PAD_VALUE = {DATA_WIDTH{1'b0}}  // what padding reads as
 ) (
     input  wire                               clk,
@@ -38,7 +40,7 @@ module lng_window #(
     input  wire                               m_axis_tready
 );
     generate
-        if (PAD_TOP >= ROWS || PIXELS < 1 || WIDTH % PIXELS != 0
+        if (PAD_TOP >= ROWS || PIXELS < 1 || WIDTH % PIXELS != 0 || (SLOTS & (SLOTS - 1)) != 0
                 || PAD_LEFT < 0 || PAD_LEFT >= COLUMNS) begin : gen_bad_parameter
             lng_window_padding_not_below_size u_bad_parameter ();
         end
@@ -57,10 +59,13 @@ module lng_window #(
     localparam integer LAST_X  = FIRST_X + (OUT_WIDTH - 1) * STRIDE_X;
 
     // pixel counts are relative to the frame that is being read; signed, one bit to spare
-    localparam integer COUNT_WIDTH = $clog2((HEIGHT + 2 * ROWS + 2 * STRIDE_Y) * WIDTH + 1) + 2;
+    localparam integer COUNT_WIDTH = $clog2((HEIGHT + 2 * ROWS * SLOTS + 2 * STRIDE_Y) * WIDTH + 1) + 2;
     localparam integer BANK_WIDTH  = (ROWS > 1) ? $clog2(ROWS) : 1;
     localparam integer WORDS       = WIDTH / PIXELS;  // of an image row
     localparam integer W_WIDTH     = (WORDS > 1) ? $clog2(WORDS) : 1;
+    localparam integer SLOT_WIDTH  = (SLOTS > 1) ? $clog2(SLOTS) : 1;
+    localparam integer A_WIDTH     = (SLOTS > 1) ? W_WIDTH + SLOT_WIDTH : W_WIDTH;  // row memory
+    localparam integer M_WORDS     = (SLOTS > 1) ? (SLOTS << W_WIDTH) : WORDS;
     localparam integer X_WIDTH     = (WIDTH > 1) ? $clog2(WIDTH) : 1;
     localparam integer Y_WIDTH     = (OUT_HEIGHT > 1) ? $clog2(OUT_HEIGHT) : 1;
 
@@ -71,7 +76,7 @@ module lng_window #(
 
     localparam [31:0] FIRST_NEED_32  = FIRST_NEED;
     localparam [31:0] LAST_NEED_32   = LAST_NEED;
-    localparam [31:0] FIRST_LIMIT_32 = (ROWS - PAD_TOP) * WIDTH;
+    localparam [31:0] FIRST_LIMIT_32 = (ROWS * SLOTS - PAD_TOP) * WIDTH;
     localparam [31:0] ROW_STEP_32    = STRIDE_Y * WIDTH;
     localparam [31:0] FRAME_32       = FRAME;
     localparam [31:0] LAST_COLUMN_32 = WIDTH - 1;
@@ -90,17 +95,21 @@ module lng_window #(
     // ---- writer ----
     reg [W_WIDTH-1:0]    write_word_q;
     reg [BANK_WIDTH-1:0] write_bank_q;
+    reg [SLOT_WIDTH-1:0] write_slot_q;
     wire write = s_axis_tvalid && s_axis_tready;
     wire [BANK_WIDTH-1:0] write_bank_next;
+    wire [SLOT_WIDTH-1:0] write_slot_next;
 
     always @(posedge clk) begin
         if (rst) begin
             write_word_q <= {W_WIDTH{1'b0}};
             write_bank_q <= {BANK_WIDTH{1'b0}};
+            write_slot_q <= {SLOT_WIDTH{1'b0}};
         end else if (write) begin
             write_word_q <= (write_word_q == LAST_WORD) ? {W_WIDTH{1'b0}} : write_word_q + 1'b1;
             if (write_word_q == LAST_WORD) begin
                 write_bank_q <= write_bank_next;
+                write_slot_q <= write_slot_next;
             end
         end
     end
@@ -112,7 +121,9 @@ module lng_window #(
     reg [COUNT_WIDTH-1:0]         limit_q;      // pixels that may be written while reading column 0
     reg signed [COUNT_WIDTH-1:0]  available_q;  // pixels written since this frame's first
     reg [BANK_WIDTH-1:0]          bank_q;       // memory of the window's first row
+    reg [SLOT_WIDTH-1:0]          slot_q;       // and its place there
     reg [BANK_WIDTH-1:0]          frame_bank_q; // the same for the frame's first window
+    reg [SLOT_WIDTH-1:0]          frame_slot_q;
 
     wire signed [COUNT_WIDTH-1:0] x_count = { {(COUNT_WIDTH - X_WIDTH){1'b0}}, read_x_q};
     wire signed [COUNT_WIDTH-1:0] needed  = $signed(need_q) + x_count;
@@ -125,7 +136,9 @@ module lng_window #(
     wire retire = read && row_end && last_row;
 
     wire [BANK_WIDTH-1:0]  bank_next;
+    wire [SLOT_WIDTH-1:0]  slot_next;
     wire [BANK_WIDTH-1:0]  frame_bank_next;
+    wire [SLOT_WIDTH-1:0]  frame_slot_next;
     wire [COUNT_WIDTH-1:0] need_step = need_q + ROW_STEP;
 
     // a word may overwrite the oldest row as far as it has been read
@@ -159,41 +172,59 @@ module lng_window #(
         end
     end
 
-    lng_add_modulo #(
-        .WIDTH  (BANK_WIDTH),
-        .ADDEND (1 % ROWS),
-        .MODULUS(ROWS)
-    ) u_write_bank_next (
-        .x(write_bank_q),
-        .y(write_bank_next)
+    lng_ring_step #(
+        .ROWS      (ROWS),
+        .SLOTS     (SLOTS),
+        .BANK_WIDTH(BANK_WIDTH),
+        .SLOT_WIDTH(SLOT_WIDTH),
+        .ADDEND    (1)
+    ) u_write_next (
+        .bank     (write_bank_q),
+        .slot     (write_slot_q),
+        .bank_next(write_bank_next),
+        .slot_next(write_slot_next)
     );
-    lng_add_modulo #(
-        .WIDTH  (BANK_WIDTH),
-        .ADDEND (STRIDE_Y % ROWS),
-        .MODULUS(ROWS)
-    ) u_bank_next (
-        .x(bank_q),
-        .y(bank_next)
+    lng_ring_step #(
+        .ROWS      (ROWS),
+        .SLOTS     (SLOTS),
+        .BANK_WIDTH(BANK_WIDTH),
+        .SLOT_WIDTH(SLOT_WIDTH),
+        .ADDEND    (STRIDE_Y)
+    ) u_row_next (
+        .bank     (bank_q),
+        .slot     (slot_q),
+        .bank_next(bank_next),
+        .slot_next(slot_next)
     );
-    lng_add_modulo #(
-        .WIDTH  (BANK_WIDTH),
-        .ADDEND (HEIGHT % ROWS),
-        .MODULUS(ROWS)
-    ) u_frame_bank_next (
-        .x(frame_bank_q),
-        .y(frame_bank_next)
+    lng_ring_step #(
+        .ROWS      (ROWS),
+        .SLOTS     (SLOTS),
+        .BANK_WIDTH(BANK_WIDTH),
+        .SLOT_WIDTH(SLOT_WIDTH),
+        .ADDEND    (HEIGHT)
+    ) u_frame_next (
+        .bank     (frame_bank_q),
+        .slot     (frame_slot_q),
+        .bank_next(frame_bank_next),
+        .slot_next(frame_slot_next)
     );
 
     localparam [31:0] FIRST_BANK_32 = (ROWS - PAD_TOP) % ROWS;
+    localparam [31:0] FIRST_SLOT_32 = (ROWS * SLOTS - PAD_TOP) / ROWS % SLOTS;
     localparam [BANK_WIDTH-1:0] FIRST_BANK = FIRST_BANK_32[BANK_WIDTH-1:0];
+    localparam [SLOT_WIDTH-1:0] FIRST_SLOT = FIRST_SLOT_32[SLOT_WIDTH-1:0];
     always @(posedge clk) begin
         if (rst) begin
             bank_q       <= FIRST_BANK;
+            slot_q       <= FIRST_SLOT;
             frame_bank_q <= FIRST_BANK;
+            frame_slot_q <= FIRST_SLOT;
         end else if (read && row_end) begin
             bank_q <= last_row ? frame_bank_next : bank_next;
+            slot_q <= last_row ? frame_slot_next : slot_next;
             if (last_row) begin
                 frame_bank_q <= frame_bank_next;
+                frame_slot_q <= frame_slot_next;
             end
         end
     end
@@ -242,9 +273,21 @@ module lng_window #(
         for (r = 0; r < ROWS; r = r + 1) begin : gen_bank
             localparam [31:0] BANK_32 = r;
             wire here = write_bank_q == BANK_32[BANK_WIDTH-1:0];
-            reg [PIXELS*DATA_WIDTH-1:0] row_mem [0:WORDS-1];
+            reg [PIXELS*DATA_WIDTH-1:0] row_mem [0:M_WORDS-1];
             reg [DATA_WIDTH-1:0] row_q;
-            wire [PIXELS*DATA_WIDTH-1:0] row_word = row_mem[read_word];
+            wire [A_WIDTH-1:0]           write_addr;
+            wire [A_WIDTH-1:0]           read_addr;
+            wire [PIXELS*DATA_WIDTH-1:0] row_word = row_mem[read_addr];
+            if (SLOTS == 1) begin : gen_addr
+                assign write_addr = write_word_q;
+                assign read_addr  = read_word;
+            end else begin : gen_slot_addr
+                // memories before the window's first one hold the later rows
+                wire [SLOT_WIDTH-1:0] slot =
+                    (BANK_32[BANK_WIDTH-1:0] < bank_q) ? slot_q + 1'b1 : slot_q;
+                assign write_addr = {write_slot_q, write_word_q};
+                assign read_addr  = {slot, read_word};
+            end
             wire [DATA_WIDTH-1:0] row_pixel;
             if (PIXELS == 1) begin : gen_pixel
                 assign row_pixel = row_word;
@@ -265,7 +308,7 @@ module lng_window #(
             assign memory_column[r*DATA_WIDTH +: DATA_WIDTH] = row_q;
             always @(posedge clk) begin
                 if (write && here) begin
-                    row_mem[write_word_q] <= s_axis_tdata;
+                    row_mem[write_addr] <= s_axis_tdata;
                 end
             end
             always @(posedge clk) begin
@@ -277,13 +320,21 @@ module lng_window #(
         if (ROWS == 1) begin : gen_single_row
             // one memory: nothing to rotate
             // verilator lint_off UNUSEDSIGNAL
-            wire unused = ^{column_bank_q, write_bank_next};
+            wire unused = ^{column_bank_q, write_bank_next, bank_next, frame_bank_next};
             // verilator lint_on UNUSEDSIGNAL
             assign column = memory_column;
         end else begin : gen_rotate
             // doubled, so that window row r is memory (bank + r) mod ROWS
             wire [2*ROWS*DATA_WIDTH-1:0] twice = {memory_column, memory_column};
             assign column = twice[column_bank_q*DATA_WIDTH +: ROWS*DATA_WIDTH];
+        end
+    endgenerate
+
+    generate
+        if (SLOTS == 1) begin : gen_single_slot
+            // verilator lint_off UNUSEDSIGNAL
+            wire unused_slots = ^{write_slot_q, slot_q};
+            // verilator lint_on UNUSEDSIGNAL
         end
     endgenerate
 

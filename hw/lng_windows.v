@@ -20,6 +20,7 @@ module lng_windows #(
     parameter integer OUT_HEIGHT  = 28,
     parameter integer OUT_WIDTH   = 28,
     parameter integer PIXELS      = 1,
+    parameter integer SLOTS       = 1,
     parameter [DATA_WIDTH-1:0] PAD_VALUE = {DATA_WIDTH{1'b0}}
 ) (
     input  wire                               clk,
@@ -112,6 +113,7 @@ module lng_windows #(
                 .OUT_HEIGHT((OUT_HEIGHT - u + UNITS - 1) / UNITS),
                 .OUT_WIDTH (OUT_WIDTH),
                 .PIXELS    (PIXELS),
+                .SLOTS     (SLOTS),
                 .PAD_VALUE (PAD_VALUE)
             ) u_window (
                 .clk          (clk),

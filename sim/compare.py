@@ -20,7 +20,7 @@ from .rtl_batch import Batch
 from .rtl_networks import Network, make_batch, problems, record_of, timing_problems
 from .toolrun import ToolError
 
-ENGINES = ("csim", "rtl")
+ENGINES = ("csim", "csim-exact", "rtl")  # C++ with machine integers, with declared widths; Verilog
 BANNER = "random network"
 CYCLES = 25_000  # long networks play fewer frames
 
@@ -55,6 +55,12 @@ class Finding:
     engine: str
     text: str
 
+    @property
+    def step(self) -> str:
+        """Where it showed: while emitting, building, or running."""
+        first = self.text.split(":")[0]
+        return first if first in ("emit", "build") else "run"
+
     def __str__(self) -> str:
         return f"{self.network}: {self.engine}: {self.text}"
 
@@ -64,26 +70,26 @@ def compare(
     folder: Path,
     *,
     engines: Sequence[str] = ENGINES,
-    exact: bool = False,
     paces: Sequence[Pace] = PACES,
     seed: int = 1,
 ) -> list[Finding]:
     """Emit, build and run ``networks`` in ``folder``; empty if every integer is golden's.
 
-    ``exact``: the C++ with ``ap_int`` of the declared widths. ``seed`` is that of the pauses. Names
-    of networks are distinct. ``UserError`` if a tool is missing.
+    ``seed`` is that of the pauses. Names of networks are distinct. ``UserError`` if a tool is
+    missing.
     """
     folder = folder.resolve()
-    with ThreadPoolExecutor(len(ENGINES)) as pool:
+    with ThreadPoolExecutor(2) as pool:
         jobs = []
-        if "csim" in engines:
-            jobs.append(pool.submit(_compare_csim, networks, folder / "hls", exact))
         if "rtl" in engines:
-            jobs.append(pool.submit(_compare_rtl, networks, folder / "verilog", paces, seed))
+            jobs.append(pool.submit(_compare_rtl, networks, folder / "rtl", paces, seed))
+        for engine in ("csim", "csim-exact"):
+            if engine in engines:
+                jobs.append(pool.submit(_compare_csim, networks, folder / engine, engine))
         return [finding for job in jobs for finding in job.result()]
 
 
-def _compare_csim(networks: Sequence[Network], folder: Path, exact: bool) -> list[Finding]:
+def _compare_csim(networks: Sequence[Network], folder: Path, engine: str) -> list[Finding]:
     emitted, found = [], []
     for network in networks:
         design = network.design
@@ -93,23 +99,24 @@ def _compare_csim(networks: Sequence[Network], folder: Path, exact: bool) -> lis
             )
             emitted.append(network)
         except UserError as error:
-            found.append(Finding(network.name, "csim", f"emit: {error}"))
+            found.append(Finding(network.name, engine, f"emit: {error}"))
     if not emitted:
         return found
     graphs = [network.design.graph for network in emitted]
+    exact = engine == "csim-exact"
     try:
         binaries = csim_batch.build(folder, graphs, [one.name for one in emitted], exact=exact)
     except ToolError as error:
         if len(emitted) == 1:
-            return [*found, Finding(emitted[0].name, "csim", f"build: {error}")]
+            return [*found, Finding(emitted[0].name, engine, f"build: {error}")]
         return found + [
             finding
             for number, half in enumerate(_halves(emitted))
-            for finding in _compare_csim(half, folder / f"half{number}", exact)
+            for finding in _compare_csim(half, folder / f"half{number}", engine)
         ]
     for network in emitted:
         text = _csim_problem(network, binaries[network.name])
-        found += [Finding(network.name, "csim", text)] if text else []
+        found += [Finding(network.name, engine, text)] if text else []
     return found
 
 
@@ -153,9 +160,7 @@ def frames_of(network: Network) -> list[int]:
     return list(range(min(len(network.images), count)))
 
 
-def play_all(
-    batch: Batch, networks: Sequence[Network], pace: Pace, seed: int, cycles: int = 400_000
-) -> list[Finding]:
+def play_all(batch: Batch, networks: Sequence[Network], pace: Pace, seed: int) -> list[Finding]:
     """What goes wrong at that pace, every stream and, without pauses, every cycle."""
     frames = {network.name: frames_of(network) for network in networks}
     plays = {
@@ -169,6 +174,7 @@ def play_all(
         )
         for network in networks
     }
+    cycles = max(_patience(network, len(frames[network.name])) for network in networks)
     records = batch.play(plays, cycles, wiggle=pace.gap > 0 and pace.stall > 0)
     found = []
     for network in networks:
@@ -184,3 +190,9 @@ def play_all(
                 wrong = [f"latency {measured}, predicted {latency}"]
         found += [Finding(network.name, "rtl", f"{pace.name}: {text}") for text in wrong]
     return found
+
+
+def _patience(network: Network, frames: int) -> int:
+    """Cycles after which that many frames can't come any more."""
+    timing = network.timing
+    return 20_000 + 12 * frames * (timing.interval + timing.latency + network.settle)

@@ -23,8 +23,10 @@ from ..codegen.ir import (
     Conv2D,
     Dense,
     Flatten,
+    Function,
     Graph,
     InputTable,
+    Lookup,
     MaxPool2D,
     Op,
     Relu,
@@ -127,11 +129,22 @@ def _relu(op: Relu, x: Reals) -> Reals:
 
 @evaluate.register
 def _cast(op: Cast, x: Reals) -> Reals:
-    assert op.own is not None and op.own.result is not None
+    if op.own is None or op.own.result is None:  # its type is not chosen yet
+        return x
     fmt = op.own.result
     fraction = fmt.fraction_bits + EXTRA_BITS
     codes = np.floor(np.ldexp(x, fraction)).astype(np.int64)
     return cast_codes(codes, fraction, fmt) * float(fmt.step)
+
+
+@evaluate.register
+def _lookup(op: Lookup, x: Reals) -> Reals:
+    if op.function is Function.TANH:
+        return np.tanh(x)
+    if op.function is Function.SIGMOID:
+        return 0.5 * (1 + np.tanh(x / 2))
+    assert op.function is Function.HARD_SIGMOID
+    return np.clip(x + 3, 0.0, 6.0) / 6
 
 
 @evaluate.register

@@ -178,7 +178,7 @@ def _document(
         if stage.fold is not None:
             fold = design.schedule.folds[stage.op.name]
             engine = "constant" if fold.constant else "folded"
-            hardware |= {"engine": engine, "pe": fold.pe, "simd": fold.simd}
+            hardware |= {"engine": engine, "pe": fold.pe, "simd": fold.simd, "units": fold.units}
             hardware |= {"multipliers": fold.multipliers}
         hardware |= {"lanes": stage.result.lanes, "fifo": stage.fifo}
         layers.append({**entry, "hardware": hardware})
@@ -190,6 +190,7 @@ def _document(
         "precision": options.precision,
         "part": options.part,
         "clock_ns": options.clock_ns,
+        "pixels_per_clock": design.schedule.pixels,
         "predicted": {
             "interval_cycles": timing.interval,
             "latency_cycles": timing.latency,
@@ -235,7 +236,8 @@ def load(folder: Path) -> Package:
             for entry in document["network"]["layers"]
             if "pe" in entry["hardware"]
         }
-        design = build_design(document["name"], graph, make_schedule(graph, folds))
+        pixels = int(document["pixels_per_clock"])
+        design = build_design(document["name"], graph, make_schedule(graph, folds, pixels))
         predicted = document["predicted"]
         timing = Timing(predicted["interval_cycles"], predicted["latency_cycles"], ())
         if fingerprint(graph) != document["model"]["sha256"]:
@@ -255,7 +257,7 @@ def load(folder: Path) -> Package:
 
 def _fold(hardware: dict[str, Any]) -> Fold:
     constant = {"constant": True, "folded": False}[hardware["engine"]]
-    return Fold(int(hardware["pe"]), int(hardware["simd"]), constant)
+    return Fold(int(hardware["pe"]), int(hardware["simd"]), constant, int(hardware["units"]))
 
 
 def _check_files(folder: Path, hashes: dict[str, str]) -> None:

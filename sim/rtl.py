@@ -21,6 +21,7 @@ from ..codegen.emit_sim import storage_bytes
 from ..codegen.layout import StreamLayout
 from . import verilator
 from .toolrun import ToolError, run_tool
+from .vectors import input_bytes
 
 BUILD_FOLDER = ".build"
 BATCH = 50  # frames of one harness run: progress, and both cores busy until the end
@@ -112,7 +113,7 @@ class RtlSimulation:
     def _play(self, images: npt.NDArray[np.uint8], options: list[str]) -> npt.NDArray[np.int64]:
         with tempfile.TemporaryDirectory(prefix="lenetgen-rtl-") as name:
             source, target = Path(name) / "images.bin", Path(name) / "results.bin"
-            source.write_bytes(np.ascontiguousarray(images).tobytes())
+            source.write_bytes(input_bytes(self.design, images).tobytes())
             command: list[str | Path] = [
                 self.executable,
                 source,

@@ -23,8 +23,16 @@ FOLDER, ARRAYS = "sim", "sim/vectors.npz"
 
 def input_words(design: Design, images: npt.NDArray[np.uint8]) -> list[int]:
     """The AXI words of ``images`` (n, *shape), channel 0 of a pixel in the low byte."""
-    lanes = design.source.lanes
-    return pack_words(images.reshape(-1, lanes).astype(np.int64), 8)
+    return pack_words(input_bytes(design, images).astype(np.int64), 8)
+
+
+def input_bytes(design: Design, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """``images`` (n, *shape) as words (n * words, lanes); a frame's last word filled with zeros."""
+    lanes, words = design.source.lanes, design.source.words
+    flat = images.reshape(len(images), -1)
+    padded = np.zeros((len(images), words * lanes), dtype=np.uint8)
+    padded[:, : flat.shape[1]] = flat
+    return padded.reshape(-1, lanes)
 
 
 def write_vectors(

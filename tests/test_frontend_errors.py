@@ -212,7 +212,7 @@ CASES: list[Any] = [
     pytest.param(
         lambda k, la: [k.Input((6, 6, 2)), la.Conv2D(2, 3, activation="gelu", name="c")],
         "layer 'c' (Conv2D): activation 'gelu' is not supported; supported are linear, relu, "
-        "relu6 and, in the last layer, softmax",
+        "relu6, tanh, sigmoid, hard_sigmoid and, in the last layer, softmax",
         id="gelu",
     ),
     pytest.param(

@@ -16,8 +16,10 @@ from lenetgen.codegen.ir import (
     Const,
     Conv2D,
     Dense,
+    Function,
     Graph,
     InputTable,
+    Lookup,
     MaxPool2D,
     Op,
     Padding,
@@ -294,6 +296,19 @@ def test_input_table(rng: np.random.Generator, shape: tuple[int, ...]) -> None:
     x = Tensor("x", shape, PIXEL, 0, 255)
     out = Tensor("y", shape, fmt, fmt.min_code, fmt.max_code)
     check(InputTable(name="t", x="x", out=out, table=table), x, codes(rng, PIXEL, (30, *shape)))
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_lookup(rng: np.random.Generator, signed: bool) -> None:
+    """Every code of the address; the reference indexes by the code itself."""
+    x_format, fmt = FixedPoint(signed, 5, 3), FixedPoint(True, 7, 2)
+    entries = codes(rng, fmt, (32,))
+    x = Tensor("x", (32,), x_format, x_format.min_code, x_format.max_code)
+    out = Tensor("y", (32,), fmt, fmt.min_code, fmt.max_code)
+    op = Lookup(name="t", x="x", out=out, function=Function.TANH, table=Const(entries, fmt))
+    verify(Graph("one", x, (op,)))
+    every = np.arange(x_format.min_code, x_format.max_code + 1)
+    assert kernel_for(op, x)(every[None]).tolist() == [[int(entries[code]) for code in every]]
 
 
 @pytest.mark.parametrize("shape", [(1,), (9,), (3, 2, 2)], ids=["one", "vector", "image"])

@@ -46,8 +46,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory, keras: Any) -> tuple[Path,
     return out, result, steps
 
 
-def test_lenet5_has_the_documented_size(keras: Any) -> None:
-    model = zoo.build("lenet5")
+@pytest.mark.parametrize("name", ["lenet5", "lenet5-tanh"])
+def test_lenet5_has_the_documented_size(keras: Any, name: str) -> None:
+    model = zoo.build(name)
     assert model.count_params() == 61706
     assert model.input_shape == (None, 28, 28, 1)
     assert [layer.name for layer in model.layers] == (

@@ -1,28 +1,40 @@
+"""The generator, what its networks cover, and golden = C++ = RTL on them."""
+
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
-from lenetgen.codegen.formats import Overflow, Rounding
-from lenetgen.codegen.ir import AvgPool2D, Graph, Relu, Tensor, WeightedOp, WindowOp
+from lenetgen.codegen import ir
+from lenetgen.codegen.cast import overflow_codes
+from lenetgen.codegen.formats import FixedPoint, Overflow, Rounding
+from lenetgen.codegen.ir import WeightedOp
 from lenetgen.codegen.schedule import Layer, layouts
 from lenetgen.codegen.verify import verify
+from lenetgen.models import fuzz as fuzz_module
+from lenetgen.models.fuzz import FRAMES, fuzz
+from lenetgen.models.random_layers import MAX_SIDE
 from lenetgen.models.random_networks import (
     MAX_MULTIPLIERS,
     RandomNetwork,
     random_images,
     random_network,
 )
+from lenetgen.sim.casts import Sums, casts_of
+from lenetgen.sim.compare import Finding
+from lenetgen.sim.coverage import Coverage, happened, operator_kinds, option_labels
 from lenetgen.sim.golden import GoldenModel
 
-COUNT = 150
+COUNT = 56  # networks compared in `make test`
+PER_BUILD = 28
+MORE = 150  # networks drawn only
 
 
 @pytest.fixture(scope="module")
 def networks() -> list[RandomNetwork]:
-    return [random_network(seed) for seed in range(COUNT)]
+    return [random_network(seed) for seed in range(MORE)]
 
 
 def test_the_same_seed_gives_the_same_network(networks: list[RandomNetwork]) -> None:
@@ -37,10 +49,11 @@ def test_the_same_seed_gives_the_same_network(networks: list[RandomNetwork]) -> 
 def test_networks_are_small_and_legal(networks: list[RandomNetwork]) -> None:
     for number, network in enumerate(networks):
         graph = network.graph
+        verify(network.source)
         verify(graph)
         assert graph.name == f"random_{number}"
         height, width, channels = graph.input.image_shape
-        assert max(height, width) <= 12 and channels <= 24
+        assert max(height, width) <= 2 * MAX_SIDE and channels <= 24
         weighted = {op.name for op in graph.ops if isinstance(op, WeightedOp)}
         assert weighted == set(network.folds) != set()
         for op, source, _ in layouts(graph, network.folds):
@@ -58,121 +71,98 @@ def test_logits_differ_between_images(networks: list[RandomNetwork]) -> None:
         assert len(np.unique(GoldenModel(network.graph).run(images), axis=0)) > 1
 
 
-def test_everything_occurs(networks: list[RandomNetwork]) -> None:
-    """Layer kinds, modes, geometry and folds: each at least twice among the first networks."""
-    seen: Counter[str] = Counter()
-    for network in networks:
+def _covered(networks: list[RandomNetwork]) -> Coverage:
+    coverage = Coverage()
+    for seed, network in enumerate(networks):
+        images = random_images(network.graph, FRAMES, seed)
+        coverage.add(network.source, network.graph, network.folds, images)
+    return coverage
+
+
+def test_everything_occurs_among_the_networks_of_make_test(networks: list[RandomNetwork]) -> None:
+    """Every operator, option, mode, tie, overflow, geometry and fold, at least twice."""
+    coverage = _covered(networks[:COUNT])
+    assert coverage.networks == COUNT >= 50
+    assert coverage.missing(2) == []
+    assert len(coverage.rows()) >= 60
+
+
+def test_what_must_occur_follows_the_ir(monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Fancy(ir.Op):
+        mode: Overflow = Overflow.WRAP
+        activation: ir.Activation = ir.Activation.LINEAR
+        limit: float | None = None
+        narrow: bool = False
+
+    assert "Fancy" not in operator_kinds()
+    monkeypatch.setattr(ir, "Fancy", Fancy, raising=False)
+    missing = _covered([random_network(0)]).missing(1)
+    assert "operator: Fancy (0)" in missing
+    labels = [f"Fancy mode {member.name.lower()}" for member in Overflow]
+    labels += ["Activation relu no", "Activation relu yes"]
+    labels += ["Fancy activation max_value not given", "Fancy activation max_value given"]
+    labels += ["Fancy limit not given", "Fancy limit given", "Fancy narrow no", "Fancy narrow yes"]
+    assert set(labels) <= set(option_labels(Fancy))
+    labels = [label for label in labels if label.startswith("Fancy")]
+    assert {f"option: {label} (0)" for label in labels} <= set(missing)
+
+
+def test_each_mode_missing_is_reported() -> None:
+    coverage = Coverage()
+    everything = [label for labels in coverage.expected().values() for label in labels]
+    assert len(coverage.missing()) == len(everything) == len(coverage.rows())
+    for mode in (*Rounding, *Overflow):
+        assert mode.value in everything
+        assert any(label.startswith(f"{mode.value} ") for label in everything)
+
+
+def test_measured_sums_are_what_golden_casts(networks: list[RandomNetwork]) -> None:
+    """Else ties and overflows would be counted of other numbers than the ones that are cast."""
+    compared = 0
+    for seed, network in enumerate(networks[:COUNT]):
         graph = network.graph
-        seen[f"input rank {len(graph.input.shape)}"] += 1
-        seen["not square"] += len(set(graph.input.image_shape[:2])) == 2
-        seen["exact logits"] += _is_exact(graph)
-        seen["cast logits"] += not _is_exact(graph)
-        for op, source, _ in layouts(graph, network.folds):
-            fmt = op.out.fmt
-            cast = not (isinstance(op, WeightedOp) and op.accumulator.format == fmt)  # type: ignore[union-attr]
-            seen[op.kind] += 1
-            seen["signed" if fmt.signed else "unsigned"] += 1
-            if cast:
-                seen[fmt.rounding.name] += 1
-                seen[fmt.overflow.name] += 1
-                seen["1 bit"] += fmt.width == 1
-                seen["negative integer bits"] += fmt.integer_bits < 0
-                seen["integer bits above width"] += fmt.integer_bits > fmt.width
-            if isinstance(op, WindowOp):
-                seen["padding"] += op.window.padding != type(op.window.padding)()
-                seen["stride"] += op.window.stride != (1, 1)
-                seen["even window"] += op.window.size[0] % 2 == 0
-                seen["size-1 side"] += 1 in graph.source(op).shape[:2]
-            if isinstance(op, WeightedOp):
-                layer, fold = Layer.of(op, source), network.folds[op.name]
-                seen[f"activation {op.activation.value}"] += 1
-                seen["serial fold"] += fold.multipliers == 1
-                seen["several words at once"] += fold.simd > layer.lanes
-                seen["outputs not divided"] += layer.outputs % fold.pe != 0
-                seen["inputs not divided"] += (
-                    fold.simd < layer.lanes and layer.lanes % fold.simd != 0
-                )
-                seen["fully parallel"] += (
-                    layer.cycles(fold) == layer.vectors and fold.multipliers > 1
-                )
-                seen["unsigned weights"] += not op.weights.format.signed  # type: ignore[union-attr]
-    expected = {
-        "input rank 1",
-        "input rank 3",
-        "not square",
-        "exact logits",
-        "cast logits",
-        "signed",
-        "unsigned",
-        "1 bit",
-        "negative integer bits",
-        "integer bits above width",
-        "padding",
-        "stride",
-        "even window",
-        "size-1 side",
-        "activation linear",
-        "activation relu",
-        "serial fold",
-        "several words at once",
-        "outputs not divided",
-        "inputs not divided",
-        "fully parallel",
-        "unsigned weights",
-        "Conv2D",
-        "Dense",
-        "MaxPool2D",
-        "AvgPool2D",
-        "Relu",
-        "InputTable",
-        *(mode.name for mode in (*Rounding, *Overflow)),
-    }
-    assert {name for name in expected if seen[name] < 2} == set()
-
-
-def _is_exact(graph: Graph) -> bool:
-    last = graph.ops[-1]
-    return isinstance(last, WeightedOp) and last.accumulator.format == last.out.fmt  # type: ignore[union-attr]
-
-
-def test_saturations_and_ties_really_occur(networks: list[RandomNetwork]) -> None:
-    """Else the modes would be drawn but never decide anything."""
-    seen: Counter[str] = Counter()
-    for seed, network in enumerate(networks[:60]):
-        graph = network.graph
-        images = random_images(graph, 40, seed)
+        codes = GoldenModel(graph).trace(random_images(graph, 6, seed))
         for op in graph.ops:
-            fmt = op.out.fmt
-            if isinstance(op, WeightedOp) and op.accumulator is not None:
-                sums, fraction = _sums(graph, op, images), op.accumulator.format.fraction_bits
-            elif isinstance(op, Relu):
-                sums = np.maximum(GoldenModel(graph).trace(images)[op.x], 0)
-                fraction = graph.source(op).fmt.fraction_bits
-            else:
-                continue
-            drop = fraction - fmt.fraction_bits
-            if drop > 0:
-                seen[fmt.rounding.name] += int((sums & ((1 << drop) - 1) == 1 << (drop - 1)).sum())
-            low, high = fmt.min_code, fmt.max_code
-            kept = sums >> drop if drop > 0 else sums << -drop
-            seen[fmt.overflow.name] += int(((kept < low) | (kept > high + 1)).sum())
-    assert all(seen[mode.name] >= 20 for mode in (*Rounding, *Overflow)), seen
+            for sums in casts_of(op, graph.source(op), codes[op.x])[-1:]:
+                if sums.to != op.out.fmt:
+                    continue  # a cast of what the operator reads
+                expected = codes[op.out.name].reshape(-1).tolist()
+                results = overflow_codes(sums.rounded(), sums.to).reshape(-1).tolist()
+                if isinstance(op, WeightedOp) or "activation" not in vars(op):
+                    assert results == expected, f"{network.graph.name} {op.name}"
+                    compared += 1
+    assert compared > COUNT
 
 
-def _sums(graph: Graph, op: WeightedOp, images: np.ndarray) -> np.ndarray:
-    """The sums of ``op`` before its cast: the same operator with an exact result."""
-    assert op.accumulator is not None
-    acc = op.accumulator
-    exact = replace(op, out=Tensor("exact", op.out.shape, acc.format, acc.low, acc.high))
-    before = graph.ops[: graph.ops.index(op)]
-    return GoldenModel(graph.with_ops([*before, exact])).run(images)
+def test_happened_counts_ties_and_what_is_outside() -> None:
+    def counts(fmt: FixedPoint, codes: list[int]) -> list[int]:
+        return list(happened(Sums.of(np.array(codes), 1, fmt)).values())
+
+    tie = FixedPoint(True, 4, 4, Rounding.RND, Overflow.SAT)
+    assert counts(tie, [1, 2, 3, 14, 15, -16, -17, -18]) == [4, 2]  # 7.5 rounds to 8; -8.5 to -8
+    assert counts(FixedPoint(True, 4, 4, Rounding.TRN, Overflow.SAT_SYM), [1, -16, 2]) == [1, 1]
+    assert counts(FixedPoint(False, 2, 2, Rounding.RND_CONV, Overflow.WRAP), [2, 8, -2]) == [0, 2]
 
 
-def test_average_pools_round(networks: list[RandomNetwork]) -> None:
-    counts = Counter(
-        op.window.size[0] * op.window.size[1]
-        for network in networks
-        for op in network.graph.ops
-        if isinstance(op, AvgPool2D)
+@pytest.mark.slow
+@pytest.mark.verilator
+def test_golden_csim_and_rtl_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same path as ``lenetgen fuzz``: two builds, machine integers and exact widths."""
+    monkeypatch.setattr(fuzz_module, "code_stamp", lambda: "this code")
+    told: list[tuple[str, int, int]] = []
+    report = fuzz(
+        range(COUNT), tmp_path, per_build=PER_BUILD, progress=lambda *state: told.append(state)
     )
-    assert sum(n for size, n in counts.items() if size & (size - 1)) >= 2  # no power of two
+    assert [str(finding) for finding in report.findings] == []
+    assert report.ok and report.tests == [] and report.reused == 0
+    assert report.coverage.missing(2) == []
+    assert told[0] == ("networks", 0, COUNT) and told[-1] == ("networks", COUNT, COUNT)
+
+    def never(*_: object, **__: object) -> list[Finding]:
+        raise AssertionError("compared again")
+
+    monkeypatch.setattr(fuzz_module, "compare", never)
+    again = fuzz(range(COUNT), tmp_path, per_build=PER_BUILD)
+    assert again.ok and again.reused == COUNT
+    assert again.coverage.counts == report.coverage.counts

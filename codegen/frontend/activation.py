@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..ir import Activation, Op, Relu, Tensor
-from .layer import FUSED, Handler, KerasLayer
+from .layer import FUSED, TABLED, Handler, KerasLayer
 
 
 def activation(layer: KerasLayer, x: Tensor) -> list[Op]:
@@ -13,6 +13,8 @@ def activation(layer: KerasLayer, x: Tensor) -> list[Op]:
     kind = layer.activation()
     if kind in FUSED:
         return [_relu(layer, x, FUSED[kind])]
+    if kind in TABLED:
+        return [layer.lookup(kind, x, layer.name)]
     if kind == "softmax":
         return [layer.softmax(x, layer.name)]
     return []

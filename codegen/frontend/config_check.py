@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import UserError
 from .legacy import ONLY_TF_KERAS, POLICY, TENSORFLOW_LAYERS
 from .limits import MAX_LAYERS, MAX_NAME, MAX_NUMBER
+from .quantized import HANDLERS, SETTINGS
 
 MODELS = ("Sequential", "Functional", "Model")  # Model: a functional model of old .h5 files
 _DTYPES = ("float16", "bfloat16", "float32", "float64", "mixed_float16", "mixed_bfloat16")
@@ -68,8 +69,9 @@ def _check_layer(
     kind = layer.get("class_name")
     if kind in TENSORFLOW_LAYERS:
         raise UserError(f"{label} is a function of TensorFlow called as a layer; {ONLY_TF_KERAS}")
-    if not isinstance(kind, str) or kind not in supported or not _is_keras(layer):
-        known = ", ".join(sorted(supported))
+    known_keras = isinstance(kind, str) and kind in supported and _is_keras(layer)
+    if not known_keras and not (_is_hgq(layer) and kind in HANDLERS):
+        known = ", ".join(sorted({*supported, *HANDLERS}))
         raise UserError(f"{label} ({_class_text(layer)}) is not supported; supported are {known}")
     label = f"{label} ({kind})"
     if not isinstance(layer.get("config"), dict):
@@ -107,12 +109,13 @@ def _check_objects(value: object, label: str, supported: Collection[str]) -> Non
     """Refuse functions and classes from elsewhere, and layers that hide in settings."""
     for item in _objects(value):
         kind = item["class_name"]
-        if kind in ("function", "__lambda__") or not _is_keras(item):
+        if kind in ("function", "__lambda__") or not (_is_keras(item) or _is_hgq(item)):
             raise UserError(
                 f"{label}: the file's own {_class_text(item)} is not supported; "
-                "supported are the functions and classes of Keras"
+                "supported are the functions and classes of Keras and HGQ2's quantizers"
             )
-        if str(item.get("module")).startswith("keras.layers") and kind not in supported:
+        layer = str(item.get("module")).startswith("keras.layers")
+        if layer and not (isinstance(kind, str) and kind in supported):
             raise UserError(f"{label}: {_class_text(item)} among its settings is not supported")
 
 
@@ -145,6 +148,20 @@ def _is_keras(value: dict[str, Any]) -> bool:
     module = value.get("module") or "keras"
     foreign = ">" in str(value.get("registered_name") or "")
     return str(module).split(".")[0] == "keras" and not foreign
+
+
+def _is_hgq(value: dict[str, Any]) -> bool:
+    """Tell whether an object is a layer or a setting of HGQ2 that we know, as HGQ2 stores it."""
+    kind = value.get("class_name")
+    if not isinstance(kind, str) or kind not in {*HANDLERS, *SETTINGS}:
+        return False
+    module = str(value.get("module")).split(".")[0]
+    return module == "hgq" and value.get("registered_name") == f"hgq>{kind}"
+
+
+def uses_hgq(config: dict[str, Any]) -> bool:
+    """Tell whether anything in a checked configuration is HGQ2's."""
+    return any(_is_hgq(item) for item in _objects(config))
 
 
 def _class_text(value: dict[str, Any]) -> str:

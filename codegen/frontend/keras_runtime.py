@@ -20,7 +20,7 @@ from typing import Any
 from ..errors import UserError
 
 _ENVIRONMENT = {
-    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
     "CUDA_VISIBLE_DEVICES": "-1",
     # Faster convolutions in training; TensorFlow prints a notice about it, which is caught below.
     "TF_ENABLE_ONEDNN_OPTS": "1",

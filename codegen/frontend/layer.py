@@ -14,14 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UserError
-from ..ir import Activation, Const, Op, Padding, Softmax, Tensor, Window
+from ..ir import Activation, Const, Function, Lookup, Op, Padding, Softmax, Tensor, Window
 from .keras_runtime import import_keras
 
 FUSED = {
     "relu": Activation.RELU,
     "relu6": Activation(relu=True, max_value=6.0),
 }
-SUPPORTED_ACTIVATIONS = ("linear", *FUSED, "softmax")
+TABLED = {function.value: function for function in Function}
+SUPPORTED_ACTIVATIONS = ("linear", *FUSED, *TABLED, "softmax")
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,14 @@ class KerasLayer:
         """Return the operators behind ``x``, this layer's result, that its activation needs."""
         if kind == "softmax":
             return [self.softmax(x, self.fresh(f"{self.name}_softmax"))]
+        if kind in TABLED:
+            return [self.lookup(kind, x, self.fresh(f"{self.name}_{kind}"))]
         return []
+
+    def lookup(self, kind: str, x: Tensor, name: str) -> Lookup:
+        """Return the table of the activation ``kind``."""
+        out = self.tensor(x.shape, name)
+        return Lookup(name=name, x=x.name, out=out, function=TABLED[kind])
 
 
 Handler = Callable[[KerasLayer, Tensor], list[Op]]

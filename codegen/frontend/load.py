@@ -16,13 +16,15 @@ from ..ir import Graph, Op, Softmax, Tensor, WeightedOp
 from ..names import sanitize, unique_names
 from ..verify import IRError, verify
 from .chain import input_shape, layer_chain
-from .config_check import check_config
+from .config_check import check_config, uses_hgq
 from .keras_runtime import import_keras, limited_weights
 from .layer import KerasLayer
 from .legacy import only_tf_keras
 from .limits import MAX_NUMBER
 from .model_file import ModelFile, read_model_file
-from .registry import HANDLERS, SUPPORTED
+from .quantized import tabulated_input
+from .quantizers import import_hgq
+from .registry import QUANTIZED, SUPPORTED, handler_for
 
 INPUT = "image"  # the input tensor; no layer can be called so, the name is reserved
 _MAX_MESSAGE = 600  # characters of a message that quotes a file
@@ -42,6 +44,8 @@ def load_model(path: str | Path) -> Graph:
     try:
         file = read_model_file(path)
         check_config(file.config, SUPPORTED)
+        if uses_hgq(file.config):
+            import_hgq()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # advice to the model's author, not to our user
             return convert(_keras_load(path, file))
@@ -55,11 +59,10 @@ def convert(model: Any) -> Graph:
     start = Tensor(INPUT, _image_shape(shape))
     layers = layer_chain(model)
     for layer in layers:
-        kind = type(layer)
-        if kind.__name__ not in HANDLERS or not kind.__module__.startswith("keras."):
+        if handler_for(layer) is None:
             raise UserError(
-                f"layer {str(layer.name)!r} ({kind.__name__}) is not supported; "
-                f"supported are {', '.join(sorted(SUPPORTED))}"
+                f"layer {str(layer.name)!r} ({type(layer).__name__}) is not supported; "
+                f"supported are {', '.join(sorted(SUPPORTED | QUANTIZED))}"
             )
     names = unique_names(str(layer.name) for layer in layers)
     used = set(names)
@@ -69,20 +72,23 @@ def convert(model: Any) -> Graph:
         used.add(name)
         return name
 
-    x, ops, labels = start, list[Op](), dict[str, str]()
+    parts: list[tuple[KerasLayer, list[Op]]] = []
+    x, labels = start, dict[str, str]()
     for keras_layer, name in zip(layers, names, strict=True):
         layer = KerasLayer(keras_layer, name, shape, fresh)
         try:
             shape = _result_shape(layer)
-            added = HANDLERS[type(keras_layer).__name__](layer, x)
+            handler = handler_for(keras_layer)
+            added = handler(layer, x) if handler else []
         except _BAD_SETTINGS as error:
             text = f"its settings can't be used ({type(error).__name__}: {error})"
             raise layer.refuse(text) from None
         labels |= {op.name: layer.label for op in added}
-        ops += added
-        x = ops[-1].out if ops else start
+        parts.append((layer, added))
+        x = added[-1].out if added else x
         if not _agree(shape, x.shape):
             raise IRError(f"{name}: Keras infers shape {shape}, the graph has {x.shape}")
+    ops = tabulated_input(parts, start)
     _check(ops, labels)
     graph = Graph(sanitize(str(model.name)), start, tuple(ops))
     verify(graph)
@@ -104,8 +110,8 @@ def _keras_load(path: Path, file: ModelFile) -> Any:
 
 def _reason(error: Exception) -> str:
     """Return the core of an error of Keras, which wraps it in the whole configuration."""
-    text = str(error).rpartition("Exception encountered: ")[2]
-    return _one_line(text)[:300] or type(error).__name__
+    text = _one_line(str(error).rpartition("Exception encountered: ")[2])[:300]
+    return text if " " in text else f"{type(error).__name__} {text}".rstrip()
 
 
 def _one_line(text: str) -> str:
@@ -117,7 +123,10 @@ def _one_line(text: str) -> str:
 
 def _result_shape(layer: KerasLayer) -> tuple[int, ...]:
     """Return the shape that Keras infers for a layer's result, batch left out."""
-    inferred = layer.layer.compute_output_shape((None, *layer.shape))
+    try:
+        inferred = layer.layer.compute_output_shape((None, *layer.shape))
+    except NotImplementedError:  # HGQ2's Quantizer leaves it to Keras
+        inferred = layer.layer.output.shape
     shape = tuple(int(n) for n in inferred[1:])
     if min(shape, default=1) < 1:
         raise layer.refuse(f"its result has shape {shape}; every size must be at least 1")

@@ -23,12 +23,14 @@ from ..ir import (
     Const,
     Graph,
     InputTable,
+    Lookup,
     MaxPool2D,
     Op,
     Relu,
     Tensor,
     WeightedOp,
 )
+from ..lookup import MAX_ADDRESS_BITS, table_codes
 from ..precision import LayerPrecision, Precision
 
 MAX_ACCUMULATOR_BITS = 62  # int64 in the golden model, with room for one doubling
@@ -51,6 +53,8 @@ def _typed(op: Op, x: Tensor, types: LayerPrecision) -> Op:
     if isinstance(op, MaxPool2D):
         return replace(op, out=replace(op.out, format=x.format, low=x.low, high=x.high))
     result = types.result or _exact_result(op, x)
+    if isinstance(op, Lookup):
+        return _typed_table(op, x, result)
     if isinstance(op, InputTable):
         codes = quantize(op.table.values, result)
         out = replace(op.out, format=result, low=int(codes.min()), high=int(codes.max()))
@@ -61,6 +65,19 @@ def _typed(op: Op, x: Tensor, types: LayerPrecision) -> Op:
     elif not isinstance(op, (AvgPool2D, Cast)):
         raise UserError(f"layer {op.name}: {op.kind} has no hardware meaning here")
     return replace(op, out=_cast_tensor(op.out, x.fmt.fraction_bits, low, high, result))
+
+
+def _typed_table(op: Lookup, x: Tensor, result: FixedPoint) -> Lookup:
+    if x.fmt.width > MAX_ADDRESS_BITS:
+        raise UserError(
+            f"layer {op.name}: its table would have an entry for each of the {x.fmt.width}-bit "
+            f"codes of {x.name}; allowed are {MAX_ADDRESS_BITS} bits: use a narrower result type "
+            "there"
+        )
+    table = table_codes(op.function, x.fmt, result)
+    reached = table[np.arange(x.range[0], x.range[1] + 1) & (len(table) - 1)]
+    out = replace(op.out, format=result, low=int(reached.min()), high=int(reached.max()))
+    return replace(op, out=out, table=Const(table, result))
 
 
 def _exact_result(op: Op, x: Tensor) -> FixedPoint:

@@ -8,9 +8,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from ..affine import reshaped
 from ..errors import UserError
-from ..ir import AffineOp, Conv2D, Flatten, Graph, Op, Relu, Reshape, Tensor, WindowOp, ZeroPad
+from ..ir import (
+    AffineOp,
+    Cast,
+    Const,
+    Conv2D,
+    Flatten,
+    Graph,
+    InputTable,
+    Lookup,
+    Op,
+    Relu,
+    Reshape,
+    Tensor,
+    WindowOp,
+    ZeroPad,
+)
+
+_ELEMENTWISE = (Relu, Cast, Lookup, AffineOp)
 
 
 def drop_flatten(graph: Graph) -> Graph:
@@ -36,7 +55,7 @@ def drop_flatten(graph: Graph) -> Graph:
             what = "zero padding" if isinstance(op, ZeroPad) else what
             raise UserError(f"layer {op.name}: a {what} after Flatten is not supported")
         else:
-            elementwise = isinstance(op, (Relu, AffineOp))
+            elementwise = isinstance(op, _ELEMENTWISE)
             ops.append(_moved(op, before, tensor) if elementwise else replace(op, x=tensor.name))
             tensor = ops[-1].out
             flattened = flattened and elementwise
@@ -48,13 +67,18 @@ def _moved(op: Op, before: Tensor, x: Tensor) -> Op:
     """Return an elementwise operator on ``before`` as one on ``x``, the same elements."""
     if isinstance(op, AffineOp) and before.shape != x.shape:
         op = reshaped(op, before, x.shape)
+    if isinstance(op, InputTable) and before.image_shape[2] != x.image_shape[2]:
+        rows = op.table.values
+        if not (rows == rows[0]).all():
+            raise UserError(f"layer {op.name}: a Reshape behind it mixes channels")
+        op = replace(op, table=Const(np.repeat(rows[:1], x.image_shape[2], axis=0)))
     return replace(op, x=x.name, out=replace(op.out, shape=x.shape))
 
 
 def _at_input(op: Reshape, start: Tensor, ops: list[Op]) -> tuple[Tensor, list[Op]]:
     """Return input and operators up to ``op`` in the shape ``op`` gives."""
     for earlier in ops:
-        if not isinstance(earlier, (Relu, AffineOp)):
+        if not isinstance(earlier, (*_ELEMENTWISE, InputTable)):
             raise UserError(
                 f"layer {op.name}: a Reshape to {op.out.shape} behind {earlier.name} "
                 f"({earlier.kind}) is not supported; supported is one in front of all layers"

@@ -36,6 +36,7 @@ from ..ir import (
 )
 
 Stop = Callable[[AffineOp, Op], str]
+QUANTIZED = "is quantized already"
 
 
 def fold_batchnorm(graph: Graph) -> Graph:
@@ -134,6 +135,8 @@ def _blocked(op: AffineOp, other: Op) -> str:
 
 def _stop_before(op: AffineOp, other: Op) -> str:
     """Why the layer before can't take ``op`` on its result; empty if it can."""
+    if other.own is not None:
+        return QUANTIZED
     if isinstance(other, Rescaling):
         return "scales per channel, not per element" if per_pixel(op) else ""
     if isinstance(other, Conv2D) and per_pixel(op):
@@ -148,6 +151,8 @@ def _stop_before(op: AffineOp, other: Op) -> str:
 
 def _stop_after(op: AffineOp, other: Op) -> str:
     """Why the layer after can't take ``op`` on its input; empty if it can."""
+    if other.own is not None:
+        return QUANTIZED
     if isinstance(other, Conv2D):
         if per_pixel(op):
             return "has one kernel for all pixels"

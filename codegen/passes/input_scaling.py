@@ -33,7 +33,7 @@ _COMMUTES_WITH_SCALE = (MaxPool2D, AvgPool2D, Relu, Flatten)
 def assume_unit_range(graph: Graph) -> Graph:
     """Put Rescaling(1/255) in front of a model that has none before its first weighted layer."""
     for op in graph.ops:
-        if isinstance(op, Rescaling):
+        if isinstance(op, (Rescaling, InputTable)):
             return graph
         if isinstance(op, WeightedOp):
             break

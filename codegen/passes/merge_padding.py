@@ -12,8 +12,11 @@ from ..errors import UserError
 from ..ir import (
     AffineOp,
     AvgPool2D,
+    Cast,
     Conv2D,
+    Function,
     Graph,
+    Lookup,
     MaxPool2D,
     Op,
     Padding,
@@ -64,7 +67,8 @@ def _sum(first: Padding, second: Padding) -> Padding:
 def _keeps_zero(op: Op) -> bool:
     """Whether ``op`` maps zeros to zeros and pixels independently of their place."""
     affine = isinstance(op, AffineOp) and not op.offset.values.any() and not per_pixel(op)
-    return isinstance(op, Relu) or affine
+    odd = isinstance(op, Lookup) and op.function is Function.TANH
+    return isinstance(op, (Relu, Cast)) or affine or odd
 
 
 def _padded(pad: ZeroPad, op: Conv2D, x: Tensor) -> Window:

@@ -1,11 +1,11 @@
-"""Stand-alone activations, stand-alone casts and the input table."""
+"""Stand-alone activations, stand-alone casts and tables."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ...codegen.cast import cast_codes
-from ...codegen.ir import Cast, InputTable, Relu, Tensor
+from ...codegen.ir import Cast, InputTable, Lookup, Relu, Tensor
 from .arithmetic import Array, Kernel, activation, integers
 
 
@@ -20,6 +20,13 @@ def cast(op: Cast, x: Tensor) -> Kernel:
     """Kernel of any shape: the cast alone."""
     fraction, fmt = x.fmt.fraction_bits, op.out.fmt
     return lambda codes: cast_codes(integers(codes), fraction, fmt)
+
+
+def lookup(op: Lookup, x: Tensor) -> Kernel:
+    """Kernel of any shape: code to code through the table."""
+    assert op.table is not None
+    table: Array = op.table.values
+    return lambda codes: table[integers(codes) & (len(table) - 1)]
 
 
 def input_table(op: InputTable, x: Tensor) -> Kernel:

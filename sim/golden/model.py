@@ -23,6 +23,7 @@ from ...codegen.ir import (
     Dense,
     Graph,
     InputTable,
+    Lookup,
     MaxPool2D,
     Op,
     Relu,
@@ -47,6 +48,7 @@ kernel_for.register(AvgPool2D, pool.average_pool)
 kernel_for.register(Relu, elementwise.relu)
 kernel_for.register(Cast, elementwise.cast)
 kernel_for.register(InputTable, elementwise.input_table)
+kernel_for.register(Lookup, elementwise.lookup)
 
 
 class GoldenModel:
