@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "emit": ("emit", "Write HLS C++, Verilog, benches and Vivado scripts for a model."),
     "verify": ("verify", "Compare golden model, C++ and RTL, integer by integer."),
     "regress": ("regress", "Run the co-simulation regression of an emitted folder."),
+    "certify": ("certify", "Drive every sum to its bound, through golden model, C++ and RTL."),
     "crosscheck": ("crosscheck", "Compare every layer with hls4ml's C++ for the same network."),
     "fuzz": ("fuzz", "Compare golden model, C++ and RTL on random networks."),
     "train": ("train", "Train a network of the zoo."),
