@@ -22,7 +22,9 @@ from ..codegen.ir import (
     Conv2D,
     Dense,
     Flatten,
+    Function,
     Graph,
+    Lookup,
     MaxPool2D,
     Op,
     Padding,
@@ -229,6 +231,10 @@ class LayerBuilder:
 
     def activation(self) -> None:
         """A function of every element."""
+        if self.chance(0.2):
+            function = list(Function)[self.integer(0, len(Function) - 1)]
+            self.add(Lookup, self.tensor.shape, function=function)
+            return
         limit = float(self.rng.choice([0.25, 0.5, 1, 2, 6])) if self.chance(0.3) else None
         self.add(Relu, self.tensor.shape, activation=Activation(True, limit))
 

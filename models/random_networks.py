@@ -17,6 +17,7 @@ from ..codegen.errors import UserError
 from ..codegen.formats import FixedPoint, LayerPrecision
 from ..codegen.ir import AvgPool2D, Graph, InputTable, MaxPool2D, Relu, WeightedOp
 from ..codegen.layout import input_layout
+from ..codegen.lookup import feeds_table
 from ..codegen.pipeline import to_float_graph, to_typed_graph
 from ..codegen.precision import Precision
 from ..codegen.rtl_average import average_parameters
@@ -28,6 +29,7 @@ from .random_layers import LayerBuilder, random_modes
 PROBES = 48  # random images that must not all give the same logits
 MAX_MULTIPLIERS = 160  # per layer: wide folds make slow simulators
 ATTEMPTS = 64
+ADDRESS_BITS = 10  # of a table: 12 are allowed, but large tables compile slowly
 
 
 @dataclass(frozen=True)
@@ -86,12 +88,14 @@ def _precision(rng: np.random.Generator, graph: Graph, probes: npt.NDArray[np.ui
         if isinstance(op, WeightedOp):
             weight = _format(rng, op.weights.values, widths=(2, 10))
             bias = _format(rng, op.bias.values, widths=(2, 16))
-        result: FixedPoint | None = _format(rng, np.array(ranges[op.name]), widths=(2, 16))
+        address = feeds_table(graph, op)
+        widths = (2, ADDRESS_BITS) if address else (2, 16)
+        result: FixedPoint | None = _format(rng, np.array(ranges[op.name]), widths)
         if isinstance(op, InputTable):
             result = _format(rng, op.table.values, widths=(3, 12))
         last = op is graph.ops[-1] and isinstance(op, WeightedOp)
         exact = isinstance(op, (WeightedOp, AvgPool2D, Relu)) and rng.random() < 0.05
-        if isinstance(op, MaxPool2D) or exact or (last and rng.random() < 0.6):
+        if isinstance(op, MaxPool2D) or (exact and not address) or (last and rng.random() < 0.6):
             result = None
         if op.own is not None and op.own.result is not None:
             result = op.own.result

@@ -19,6 +19,7 @@ from ..codegen.ir import (
     Conv2D,
     Dense,
     InputTable,
+    Lookup,
     MaxPool2D,
     Op,
     Relu,
@@ -60,6 +61,7 @@ def casts_of(op: Op, x: Tensor, codes: Array) -> list[Sums]:
 
 @casts_of.register(MaxPool2D)
 @casts_of.register(InputTable)
+@casts_of.register(Lookup)
 def _none(op: Op, x: Tensor, codes: Array) -> list[Sums]:
     return []
 

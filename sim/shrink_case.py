@@ -107,8 +107,8 @@ def retyped(
         consts = constants(op)
         types = {name: const.format for name, const in consts.items()}
         plain: dict[str, Any] = {name: _floats(const) for name, const in consts.items()}
-        if isinstance(op, WeightedOp):
-            plain["accumulator"] = None
+        derived = {one.name for one in fields(op) if one.default is None}  # worked out again
+        plain |= dict.fromkeys(derived)
         bare = replace(op, x=x.name, out=Tensor(op.out.name, op.out.shape), **plain)
         bare = replace(bare, out=replace(bare.out, shape=result_shape(bare, x)))
         layers[op.name] = LayerPrecision(

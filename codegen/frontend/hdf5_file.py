@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from ..errors import UserError
 from .limits import MAX_CONFIG, MAX_FILE, MAX_OBJECTS, MAX_OTHER, MAX_RATIO, SMALL, mebibytes
 
@@ -92,6 +94,7 @@ class _Walk:
         return isinstance(link, self._h5py.ExternalLink)
 
     def _dataset(self, item: Any, label: str) -> None:
+        self._attributes(item)
         if item.external or item.is_virtual:
             raise UserError(f"HDF5 array {label} lies in another file; supported are plain arrays")
         if item.id.get_create_plist().get_nfilters():
@@ -100,12 +103,12 @@ class _Walk:
                 "or save the model from Keras"
             )
         kind = item.dtype
-        if item.shape is None or kind.kind not in _NUMBERS or kind.itemsize > _MAX_ELEMENT:
+        number = kind.kind in _NUMBERS and kind.itemsize <= _MAX_ELEMENT
+        if item.shape is None or not (number or _is_bfloat16(item)):
             raise UserError(
                 f"HDF5 array {label} holds {'nothing' if item.shape is None else str(kind)[:60]}; "
                 "supported are floats and integers of up to 64 bits"
             )
-        self._attributes(item)
         values = math.prod(item.shape)
         chunk = math.prod(item.chunks or ()) * kind.itemsize
         stored = int(item.id.get_storage_size())
@@ -124,6 +127,11 @@ class _Walk:
             elements = attribute.get_space().get_simple_extent_npoints()
             if elements * attribute.get_type().get_size() > MAX_CONFIG:
                 raise UserError(f"HDF5 attribute {name[:60]!r} takes more than {MAX_CONFIG} bytes")
+
+
+def _is_bfloat16(item: Any) -> bool:
+    """Tell whether an array holds floats of 16 bits in the way Keras 3 stores what HDF5 has not."""
+    return bool(item.dtype == np.dtype("V2") and item.attrs.get("dtype") == "bfloat16")
 
 
 def _bytes(text: object) -> bytes:

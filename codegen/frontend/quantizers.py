@@ -54,8 +54,8 @@ def import_hgq() -> Any:
 
     ``UserError`` if it isn't installed.
     """
-    if "hgq" in sys.modules:
-        return sys.modules["hgq"]
+    if (module := sys.modules.get("hgq")) is not None:
+        return module
     import_keras()
     with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
         warnings.simplefilter("ignore")  # of its dependencies
