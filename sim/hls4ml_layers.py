@@ -188,7 +188,8 @@ def _(op: Relu, x: Tensor, name: str) -> list[Layer]:
 
 def _is_relu(activation: Activation, fraction_bits: int, high: int) -> bool:
     """ReLU or nothing, for codes up to ``high``; a limit that none of them reaches is none."""
-    if activation.binding_limit(fraction_bits, high) is not None:
+    limited = activation.binding_limit(fraction_bits, high) is not None
+    if limited or activation.negative_shift:
         raise Inexpressible(f"hls4ml has no {activation.value} of the same meaning")
     return activation.relu
 
