@@ -71,7 +71,13 @@ def exact_sum(graph: Graph, op: Op) -> Graph:
 
 
 def furthest_image(graph: Graph, certificate: Certificate, side: str) -> Found:
-    """The image found that drives the sum of ``certificate.op`` furthest to ``side``."""
+    """The image found that drives the sum of ``certificate.op`` furthest to ``side``.
+
+    A layer that reads the pixels themselves has its certificate's codes as its image.
+    """
+    if certificate.x == graph.input:
+        extreme = certificate.side(side)
+        return Found(extreme.codes.astype(np.uint8), extreme.value, extreme.place)
     search = _Search(graph, certificate, 1 if side == "high" else -1)
     found = [search.ascend(image, place) for place in search.places() for image in search.best]
     return max(found, key=lambda one: search.sign * one.value)
