@@ -111,7 +111,7 @@ def _format(
     negative = bool((values < 0).any())
     signed = bool(rng.random() < (0.95 if negative else 0.5))
     headroom = int(rng.choice([-2, -1, 0, 1, 2], p=[0.15, 0.25, 0.35, 0.15, 0.1]))
-    width = 1 if rng.random() < 0.08 else int(rng.integers(widths[0], widths[1] + 1))
+    width = 1 if rng.random() < 0.12 else int(rng.integers(widths[0], widths[1] + 1))
     integer_bits = int(np.frexp(largest)[1]) + headroom + (1 if signed else 0)
     return FixedPoint(signed, width, integer_bits, *random_modes(rng))
 

@@ -129,7 +129,7 @@ def result_types(graph: Graph) -> dict[str, FixedPoint | None]:
     for op in graph.ops:
         exact = isinstance(op, MaxPool2D)
         if isinstance(op, WeightedOp) and op.accumulator is not None:
-            exact = op.accumulator.format == op.out.fmt
+            exact = op.activation.exact(op.accumulator.format) == op.out.fmt
         types[op.name] = None if exact else op.out.fmt
     return types
 
