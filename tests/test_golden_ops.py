@@ -13,6 +13,7 @@ from lenetgen.codegen.formats import PIXEL, FixedPoint, Overflow, Rounding
 from lenetgen.codegen.ir import (
     Activation,
     AvgPool2D,
+    Cast,
     Const,
     Conv2D,
     Dense,
@@ -85,10 +86,15 @@ def reference(op: Op, x: Tensor, image: Any) -> np.ndarray:
     if isinstance(op, Dense):
         values = [int(v) * x.fmt.step for v in np.ravel(image)]
         return np.array([_dense(op, values, n) for n in range(op.out.size)], dtype=object)
-    if isinstance(op, Relu):
-        reals = [activate(op.activation, int(v) * x.fmt.step) for v in np.ravel(image)]
+    if isinstance(op, (Relu, Cast)):
+        act = op.activation if isinstance(op, Relu) else Activation.LINEAR
+        reals = [activate(act, int(v) * x.fmt.step) for v in np.ravel(image)]
         flat = [cast(real, op.out.fmt) for real in reals]
         return np.array(flat, dtype=object).reshape(op.out.shape)
+    if isinstance(op, Lookup):  # its entries have a test of their own
+        assert op.table is not None
+        entries = [int(op.table.values[int(v) % op.table.values.size]) for v in np.ravel(image)]
+        return np.array(entries, dtype=object).reshape(op.out.shape)
     assert isinstance(op, InputTable)
     result = np.zeros(op.out.shape, dtype=object)
     for index in np.ndindex(op.out.shape):
