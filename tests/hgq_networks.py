@@ -133,7 +133,9 @@ def flat(k: Any, q: Any) -> list[Any]:
         import_hgq().quantizer.Quantizer(act("TRN", "SAT", 0, 0, 3), name="pixels"),
         k.Reshape((6, 8, 1)),
         q.QConv2D(3, 3, enable_iq=False, kq_conf=kernel("RND", "SAT_SYM", 4, 0), name="conv"),
-        q.QGlobalMaxPooling2D(iq_conf=act("RND", "SAT", 0, 0, 5), name="top"),
+        k.MaxPooling2D((2, 3), name="top"),  # the wrapping cast behind it stays there
+        q.QConv2D(4, 1, iq_conf=act("RND", "WRAP", 1, -1, 5), name="mix"),
+        q.QGlobalMaxPooling2D(iq_conf=act("RND", "SAT", 0, 0, 5), name="most"),
         q.QDense(3, iq_conf=act("RND", "SAT", 0, 0, 5), kq_conf=kernel("RND", "SAT", 4, 0)),
     ]
 
@@ -150,15 +152,21 @@ def trained(layers: Layers, shape: tuple[int, ...], seed: int, steps: int = 4) -
     for _ in range(steps):
         model.train_on_batch(images, goal)
     for layer in model.layers:
-        for name in ("kq", "bq"):
-            found = getattr(layer, name, None)
-            if found is not None and found.quantizer.kif[1].shape != ():
+        for name in ("_kq", "_bq", "_iq", "_oq"):
+            if (found := getattr(layer, name, None)) is not None:
                 _jitter(found.quantizer, rng)
+        if hasattr(layer, "quantizer"):
+            _jitter(layer.quantizer, rng)
     return model
 
 
 def _jitter(inner: Any, rng: np.random.Generator) -> None:
-    """Move the bits of every element by up to two, where elements have bits of their own."""
+    """Move the bits of every element by up to two, where elements have bits of their own.
+
+    Training widens what wraps around until nothing does: take an integer bit back.
+    """
+    if inner.overflow_mode == "WRAP" and not inner._is_weight:
+        inner._i.assign(inner._i - 1)
     for name in ("_b", "_f"):
         variable = getattr(inner, name, None)
         if variable is not None and np.prod(variable.shape) > 1:

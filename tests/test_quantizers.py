@@ -139,9 +139,9 @@ def test_weights_that_outgrow_a_wrapping_quantizer_keep_their_values() -> None:
         ([0.0, 0.0], "ap_fixed<1,1>"),
         ([0.25, 0.5], "ap_ufixed<2,0>"),
         ([96.0], "ap_ufixed<2,7>"),
-        ([-0.5, 0.25], "ap_fixed<3,1>"),
-        ([-0.5], "ap_fixed<2,1>"),
-        ([2.0**-30, -1.0], "ap_fixed<32,2>"),
+        ([-0.5, 0.25], "ap_fixed<2,0>"),
+        ([-0.5], "ap_fixed<1,0>"),
+        ([2.0**-30, -1.0], "ap_fixed<31,1>"),
     ],
 )
 def test_covering(values: list[float], text: str) -> None:
