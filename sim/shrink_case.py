@@ -162,7 +162,10 @@ def resized(
     outputs: Mapping[str, int] | None = None,
     windows: Mapping[str, Window] | None = None,
 ) -> Case:
-    """The top left part: of the input ``shape``, so many ``outputs`` a layer, other ``windows``."""
+    """The top left part: of the input ``shape``, so many ``outputs`` a layer, other ``windows``.
+
+    A negative number of outputs means the last ones.
+    """
     shape = case.graph.input.shape if shape is None else shape
     ops: list[Op] = []
     old, new = case.graph.input, Tensor("new", shape)
@@ -180,14 +183,15 @@ def resized(
 
 def _cut(op: Op, old: Tensor, new: Tensor, count: int | None, window: Window | None) -> Op:
     rows, columns, channels = new.image_shape
+    kept = slice(count, None) if count is not None and count < 0 else slice(count)
     if isinstance(op, WindowOp):
         op = replace(op, window=window or op.window)
     if isinstance(op, Conv2D):
         size = op.window.size
-        weights = op.weights.values[: size[0], : size[1], :channels, :count]
+        weights = op.weights.values[: size[0], : size[1], :channels, kept]
     elif isinstance(op, Dense):
         elements = np.arange(old.size).reshape(old.image_shape)[:rows, :columns, :channels]
-        weights = op.weights.values[elements.reshape(-1), :count]
+        weights = op.weights.values[elements.reshape(-1), kept]
     elif isinstance(op, InputTable):
         table = op.table.values[: channels if len(new.shape) == 3 else 1]
         return replace(op, table=replace(op.table, values=table))
@@ -196,7 +200,7 @@ def _cut(op: Op, old: Tensor, new: Tensor, count: int | None, window: Window | N
     return replace(
         op,
         weights=replace(op.weights, values=weights),
-        bias=replace(op.bias, values=op.bias.values[:count]),
+        bias=replace(op.bias, values=op.bias.values[kept]),
     )
 
 

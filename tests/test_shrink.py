@@ -193,6 +193,20 @@ def test_resized_cuts_weights_and_images_alike() -> None:
     assert cut >= 4
 
 
+def test_resized_takes_the_first_or_the_last_outputs() -> None:
+    case = next(
+        case
+        for case in map(case_of, range(30))
+        if isinstance(case.graph.ops[-1], Dense) and case.graph.output.size > 3
+    )
+    last = case.graph.ops[-1]
+    whole = constants(last)
+    for count, kept in ((2, slice(0, 2)), (-2, slice(-2, None))):
+        small = constants(resized(case, outputs={last.name: count}).graph.ops[-1])
+        np.testing.assert_array_equal(small["weights"].values, whole["weights"].values[:, kept])
+        np.testing.assert_array_equal(small["bias"].values, whole["bias"].values[kept])
+
+
 @pytest.mark.slow
 @pytest.mark.verilator
 @pytest.mark.parametrize("name", BUGS)
