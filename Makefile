@@ -59,12 +59,13 @@ format: $(STAMP)  ## let ruff rewrite the files
 bench: $(STAMP)  ## measure speed and memory, printed as JSON
 	$(BIN)/python benchmarks/bench.py
 
-verify-all: $(STAMP)  ## the long acceptance lines: 10,000 images a preset
+verify-all: $(STAMP)  ## the long acceptance lines: 10,000 images a preset, 500 random networks
 	$(BIN)/lenetgen emit --precision mixed --out build/lenet5-mixed
 	$(BIN)/lenetgen verify build/lenet5-mixed --images 10000 --rtl-images 1000
 	set -e; for preset in q8.8 q4.4 auto; do \
 	    $(BIN)/lenetgen emit --precision $$preset --out build/lenet5-$$preset; \
 	    $(BIN)/lenetgen verify build/lenet5-$$preset --images 10000 --rtl-images 200; done
+	$(BIN)/lenetgen fuzz --seeds 500 --out build/fuzz
 
 # Needs uv (https://docs.astral.sh/uv). Versions already in the lock stay unless UPGRADE=--upgrade.
 lock:  ## write requirements.lock anew

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
 import sys
 from typing import NoReturn
 
@@ -17,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "emit": ("emit", "Write HLS C++, Verilog, benches and Vivado scripts for a model."),
     "verify": ("verify", "Compare golden model, C++ and RTL, integer by integer."),
     "regress": ("regress", "Run the co-simulation regression of an emitted folder."),
+    "certify": ("certify", "Drive every sum to its bound, through golden model, C++ and RTL."),
     "crosscheck": ("crosscheck", "Compare every layer with hls4ml's C++ for the same network."),
     "fuzz": ("fuzz", "Compare golden model, C++ and RTL on random networks."),
     "train": ("train", "Train a network of the zoo."),
@@ -59,6 +62,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
     """
     try:
         result = cli.main(args=argv, prog_name="lenetgen", standalone_mode=False)
+        sys.stdout.flush()  # a full disk or a closed pipe shows here, not after the end
         sys.exit(result if isinstance(result, int) else 0)
     except (UserError, ToolError) as error:
         click.echo(f"lenetgen: {error}", err=True)
@@ -66,6 +70,23 @@ def main(argv: list[str] | None = None) -> NoReturn:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except MemoryError:
+        click.echo("lenetgen: out of memory", err=True)
+        sys.exit(2)
+    except OSError as error:  # a file, folder or pipe that no command expected to fail
+        where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+        _drop_output()
+        click.echo(f"lenetgen: {where}{error.strerror or error}", err=True)
+        sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("lenetgen: interrupted", err=True)
         sys.exit(130)
+
+
+def _drop_output() -> None:
+    """Let what can't be printed vanish; Python would try again at its end, and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError, ValueError):  # ValueError: no real file, as in tests
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
+import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
+from ..codegen.errors import UserError
 from ..models.images import images_for
-from ..sim.package import load
+from ..sim.failure import FOLDER, failure_json, write_failures
+from ..sim.package import Package, load
+from ..sim.toolrun import ToolError
 from ..sim.verification import Report, as_json, verify
 from .common import input_shape, progress_bars
 
@@ -33,13 +39,41 @@ DEFAULT_IMAGES = 1000
     type=click.IntRange(min=0),
     help="How many of them through RTL.  [all, at most 1000]",
 )
+@click.option(
+    "--minimise/--no-minimise",
+    default=True,
+    show_default=True,
+    help="After a difference, search a smaller image that shows it.",
+)
+@click.option(
+    "--minimise-seconds",
+    type=click.FloatRange(min=1.0),
+    default=30.0,
+    show_default=True,
+    help="How long to search, per stage; at most 4,000 candidates.",
+)
+@click.option(
+    "--failure-dir",
+    type=click.Path(path_type=Path),
+    help="Where the failing image is written as a test.  [FOLDER/failure]",
+)
 @click.option("--json", "json_only", is_flag=True, help="Print the result as JSON only.")
 def command(
-    folder: Path, dataset: str | None, images: int, rtl_images: int | None, json_only: bool
+    folder: Path,
+    dataset: str | None,
+    images: int,
+    rtl_images: int | None,
+    minimise: bool,
+    minimise_seconds: float,
+    failure_dir: Path | None,
+    json_only: bool,
 ) -> None:
     """Compare the golden model, the C++ and the RTL of FOLDER, every logit.
 
     Example: lenetgen verify build/lenet5-mixed --images 10000
+
+    After a difference the smallest failing image found (fewest pixels that are not black) is
+    written to FOLDER/failure/rtl or csim as a test that runs by itself.
 
     Exit code 0: all integers are equal. 1: a difference, named by layer, channel, row, column and
     cycle. 2: wrong input.
@@ -56,12 +90,42 @@ def command(
             rtl_images=min(images, DEFAULT_IMAGES) if rtl_images is None else rtl_images,
             progress=progress,
         )
-    if json_only:
-        click.echo(json.dumps({"dataset": data.source, **as_json(report)}, indent=2))
-    else:
+    result = {"dataset": data.source, **as_json(report)}
+    if not json_only:
         _print(console, report)
     if not report.ok:
+        result["failures"], result["not_written"] = _write_failures(
+            console,
+            package,
+            data.images,
+            report,
+            failure_dir or folder / FOLDER,
+            minimise_seconds if minimise else 0.0,
+        )
+    if json_only:
+        click.echo(json.dumps(result, indent=2))
+    if not report.ok:
         raise SystemExit(1)
+
+
+def _write_failures(
+    console: Console,
+    package: Package,
+    images: npt.NDArray[np.uint8],
+    report: Report,
+    out: Path,
+    seconds: float,
+) -> tuple[list[dict[str, Any]], str]:
+    """Write the tests and say where; what went wrong in that hides no difference."""
+    try:
+        with console.status("searching the smallest failing image"):
+            failures = write_failures(package, images, report, out, seconds=seconds)
+    except (UserError, ToolError) as error:
+        console.print(f"[red]no test was written: {error}[/red]", soft_wrap=True)
+        return [], str(error)
+    for failure in failures:
+        console.print(f"{failure}", soft_wrap=True)
+    return [failure_json(failure) for failure in failures], ""
 
 
 def _print(console: Console, report: Report) -> None:

@@ -12,15 +12,18 @@ from pathlib import Path
 from .cycles import MAX_FRAMES, Timing
 from .design import Design
 from .render import identifier, render, write_text
+from .streams import RESULT, StreamPoint, stream_points
 
 STEADY_FRAMES = 6  # back-to-back frames after which most designs keep a constant interval
 
 
 @dataclass(frozen=True)
 class BenchLayer:
-    """A stage's stream as the bench unpacks it: the signals are ``out_<name>_t*``."""
+    """A stream as the bench unpacks it: the signals are ``<signal>_t*``; ``title`` in messages."""
 
     name: str
+    title: str
+    signal: str
     lanes: int
     channels: int
     groups: int
@@ -63,17 +66,25 @@ def bench_context(design: Design, timing: Timing, banner: str) -> BenchContext:
         steady_frames=STEADY_FRAMES,
         max_frames=MAX_FRAMES,
         layers=tuple(
-            BenchLayer(
-                name=identifier(stage.op.name),
-                lanes=stage.result.lanes,
-                channels=stage.result.channels,
-                groups=stage.result.groups,
-                width=stage.op.out.fmt.width,
-                signed=stage.op.out.fmt.signed,
-                shape=stage.op.out.shape,
-            )
-            for stage in design.stages
+            bench_layer(point, point.signal.removeprefix("out_"))
+            for point in stream_points(design)
+            if point.part == RESULT
         ),
+    )
+
+
+def bench_layer(point: StreamPoint, name: str, title: str = "") -> BenchLayer:
+    """How a bench unpacks the stream at ``point`` and what it calls it."""
+    return BenchLayer(
+        name=identifier(name),
+        title=title or f"layer {name}",
+        signal=identifier(point.signal),
+        lanes=point.layout.lanes,
+        channels=point.layout.channels,
+        groups=point.layout.groups,
+        width=point.tensor.fmt.width,
+        signed=point.tensor.fmt.signed,
+        shape=point.tensor.shape,
     )
 
 

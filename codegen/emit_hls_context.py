@@ -99,6 +99,7 @@ class Matvec:
     pe: int
     relu: bool
     limit: int | None  # largest code behind the ReLU, where sums may be larger
+    negative_shift: int  # of a leaky ReLU, else 0
     product_shift: int  # products to the accumulator's binary point
     bias_shift: int
     storage: str  # of the weights: bram or lutram
@@ -131,5 +132,6 @@ class Layer:
     average: Average | None = None
     lowest: int = 0  # the least code of x's type
     limit: int | None = None  # of a Relu: its largest code, where x may be larger
+    negative_shift: int = 0  # of a leaky Relu
     weights: Weights | None = None
     table: Table | None = None

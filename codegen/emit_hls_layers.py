@@ -123,8 +123,9 @@ def _relu(op: Relu, x: Tensor, source: Stream, result: Stream, schedule: Schedul
         title=f"{_activation_text(op.activation)} of {_shape(x)}",
         x=source,
         y=result,
-        typedefs=(Typedef(result.type, result.cpp),),
+        typedefs=(*_active(op, x.fmt), Typedef(result.type, result.cpp)),
         limit=op.activation.binding_limit(x.fmt.fraction_bits, x.range[1]),
+        negative_shift=op.activation.negative_shift,
     )
 
 
@@ -198,6 +199,7 @@ def _weighted(
         pe=fold.pe,
         relu=op.activation.relu,
         limit=op.activation.binding_limit(sum_format.fraction_bits, op.accumulator.high),
+        negative_shift=op.activation.negative_shift,
         product_shift=sum_format.fraction_bits - product_fraction,
         bias_shift=sum_format.fraction_bits - op.bias.format.fraction_bits,
         storage="lutram" if steps <= SMALL_ROM else "bram",
@@ -216,11 +218,21 @@ def _weighted(
             Typedef(f"{op.name}_weight_t", types_of(op.weights.format)),
             Typedef(f"{op.name}_bias_t", types_of(op.bias.format)),
             Typedef(f"{op.name}_accum_t", types_of(sum_format)),
+            *_active(op, sum_format),
             Typedef(result.type, result.cpp),
         ),
         matvec=matvec,
         weights=weights_for(op, _input_order(matvec, layout), matvec.pe),
     )
+
+
+def _active(op: WeightedOp | Relu, fmt: FixedPoint) -> tuple[Typedef, ...]:
+    """The type behind a leaky ReLU, which is finer than ``fmt`` in front of it."""
+    if not op.activation.negative_shift:
+        return ()
+    exact = op.activation.exact(fmt)
+    plain = FixedPoint(exact.signed, exact.width, exact.integer_bits)
+    return (Typedef(f"{op.name}_active_t", types_of(plain)),)
 
 
 def _input_order(m: Matvec, layout: StreamLayout | None) -> np.ndarray:
@@ -277,7 +289,8 @@ def _then(op: WeightedOp) -> str:
 def _activation_text(act: Activation) -> str:
     if not act.relu:
         return ""
-    return "max(x, 0)" if act.max_value is None else f"min(max(x, 0), {act.max_value:g})"
+    text = f"max(x, x / {1 << act.negative_shift})" if act.negative_shift else "max(x, 0)"
+    return text if act.max_value is None else f"min({text}, {act.max_value:g})"
 
 
 def _shape(tensor: Tensor) -> str:

@@ -11,15 +11,17 @@ from pathlib import Path
 from .cycles import Timing
 from .design import Design
 from .render import render, write_text
+from .streams import stream_points, verilator_config
 
 STIMULUS, EXPECTED = "stimulus.mem", "expected.mem"  # in sim/, read under their bare names
+STREAMS = "streams.vlt"  # in sim/: the signals the harness reads
 
 
 @dataclass(frozen=True)
-class HarnessStage:
-    """A traced stream: its name and the bytes Verilator stores a word in."""
+class HarnessStream:
+    """A traced stream: its signals' prefix and the bytes Verilator stores a word in."""
 
-    name: str
+    signal: str
     bytes: int
 
 
@@ -36,7 +38,7 @@ class HarnessContext:
     outputs: int
     patience: int  # cycles without a handshake that mean it hangs
     drain: int  # cycles after which a frame has left every stage
-    stages: tuple[HarnessStage, ...]
+    streams: tuple[HarnessStream, ...]
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,9 @@ def harness_context(design: Design, timing: Timing, banner: str) -> HarnessConte
         outputs=design.graph.output.size,
         drain=timing.interval + timing.latency,
         patience=20 * (timing.interval + timing.latency) + 10_000,
-        stages=tuple(
-            HarnessStage(s.op.name, storage_bytes(s.result.lanes * s.op.out.fmt.width))
-            for s in design.stages
+        streams=tuple(
+            HarnessStream(point.signal, storage_bytes(point.bits))
+            for point in stream_points(design)
         ),
     )
 
@@ -105,11 +107,12 @@ def bench_context(
 def emit(
     design: Design, timing: Timing, banner: str, out: Path, *, frames: int, clock_ns: float
 ) -> list[str]:
-    """Write ``sim/harness.cpp`` and ``sim/tb_<name>.v`` (for ``frames`` frames); return them."""
+    """Write harness, ``streams.vlt`` and ``tb_<name>.v`` (for ``frames`` frames); return them."""
     harness = {"m": harness_context(design, timing, banner)}
     bench = {"m": bench_context(design, timing, banner, frames, clock_ns)}
     texts = {
         "sim/harness.cpp": render("sim/harness.cpp.j2", harness),
+        f"sim/{STREAMS}": verilator_config(design),
         f"sim/tb_{design.name}.v": render("sim/tb.v.j2", bench),
     }
     for name, text in texts.items():

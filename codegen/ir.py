@@ -89,38 +89,47 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Activation:
-    """Function between a layer's exact sum and its cast: linear, or ReLU, perhaps with a limit."""
+    """Function between a layer's exact sum and its cast: linear, or some kind of ReLU."""
 
     relu: bool = False
     max_value: float | None = None  # results of a ReLU end here; None: no limit
+    negative_shift: int = 0  # k > 0: below zero a ReLU multiplies by 2**-k; 0: it returns zero
 
     LINEAR: ClassVar[Activation]
     RELU: ClassVar[Activation]
 
     @property
     def value(self) -> str:
-        """``linear``, ``relu`` or ``relu(max=6.0)``: its text in design.json and messages."""
+        """``linear``, ``relu`` or ``relu(max=6.0,shift=3)``: its text in files and messages."""
         if not self.relu:
             return "linear"
-        return "relu" if self.max_value is None else f"relu(max={self.max_value!r})"
+        settings = [] if self.max_value is None else [f"max={self.max_value!r}"]
+        settings += [f"shift={self.negative_shift}"] if self.negative_shift else []
+        return f"relu({','.join(settings)})" if settings else "relu"
 
     @classmethod
     def parse(cls, text: str) -> Activation:
         """Read what ``value`` writes; ``ValueError`` for anything else."""
         if text in ("linear", "relu"):
             return cls(text == "relu")
-        match = re.fullmatch(r"relu\(max=([0-9.e+-]+)\)", text)
-        if not match:
+        match = re.fullmatch(r"relu\((?:max=([0-9.e+-]+))?,?(?:shift=([1-9][0-9]?))?\)", text)
+        act = match and cls(True, float(match[1]) if match[1] else None, int(match[2] or 0))
+        if not act or act.value != text:
             raise ValueError(f"{text!r} is no activation")
-        return cls(True, float(match[1]))
+        return act
 
     @property
     def homogeneous(self) -> bool:
         """Whether it commutes with every positive factor."""
         return self.max_value is None
 
+    @property
+    def negative(self) -> bool:
+        """Whether a result can be negative."""
+        return not self.relu or self.negative_shift > 0
+
     def limit(self, fraction_bits: int) -> int | None:
-        """The largest result as a code of that many fraction bits; ``ValueError`` if not exact."""
+        """The argument beyond which results stay, as a code; ``ValueError`` if it is none."""
         if self.max_value is None:
             return None
         code = Fraction(self.max_value) * Fraction(2) ** fraction_bits
@@ -134,11 +143,21 @@ class Activation:
         return None if limit is None or limit >= high else limit
 
     def bounds(self, low: int, high: int, fraction_bits: int) -> tuple[int, int]:
-        """The (least, largest) result for codes in ``low..high``."""
-        if self.relu:
-            low, high = max(low, 0), max(high, 0)
+        """The (least, largest) result for codes in ``low..high``.
+
+        Results have ``negative_shift`` fraction bits more than the arguments.
+        """
         limit = self.binding_limit(fraction_bits, high)
-        return (low, high) if limit is None else (min(low, limit), limit)
+        if limit is not None:
+            low, high = min(low, limit), limit
+        if self.relu and not self.negative_shift:
+            return max(low, 0), max(high, 0)
+        first, last = (end << self.negative_shift if end > 0 else end for end in (low, high))
+        return first, last
+
+    def exact(self, fmt: FixedPoint) -> FixedPoint:
+        """The format that holds every result for arguments of format ``fmt``."""
+        return replace(fmt, width=fmt.width + self.negative_shift)
 
 
 Activation.LINEAR = Activation()

@@ -99,4 +99,5 @@ def address_format(fmt: FixedPoint) -> FixedPoint:
 def clipped(low: float, high: float) -> npt.NDArray[np.float64]:
     """The part of a real range in which the functions are not flat."""
     reach = 2.0 ** (REACH_BITS - 1)
-    return np.array([min(max(end, -reach), reach) for end in (low, high)])
+    top = reach * (1 - 2.0 ** (1 - AUTO_ADDRESS_BITS))  # the largest code of such an address
+    return np.array([min(max(end, -reach), top) for end in (low, high)])

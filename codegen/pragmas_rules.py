@@ -180,18 +180,10 @@ def _dependence(use: Use, tell: Tell) -> None:
 def _reset(use: Use, tell: Tell) -> None:
     found = use.variable
     if found is not None and (
-        found.kind == "parameter" or (not found.static and found.name in _locals(use.scope))
+        found.kind == "parameter"
+        or (not found.static and any(found.name in at.names for at in use.scope.inside()))
     ):
         tell(f"{found.name} is neither static nor global")
-
-
-def _locals(scope: Scope) -> set[str]:
-    names: set[str] = set()
-    at: Scope | None = scope
-    while at is not None and at.kind not in ("namespace", "struct"):
-        names |= set(at.names)
-        at = at.parent
-    return names
 
 
 def _instantiate(use: Use, tell: Tell) -> None:
@@ -236,15 +228,13 @@ _TOGETHER_ON_A_PORT = ({"m_axi", "s_axilite"}, {"s_axilite", *CONTROL_MODES})
 
 def conflicts(use: Use, tell: Tell) -> None:
     """``use`` against the pragmas that stand in the same braces, or name the same variable."""
-    scope: Scope | None = use.scope
-    while scope is not None and scope.kind not in ("namespace", "struct"):
+    for scope in use.scope.inside():
         for other in scope.uses:
             assert isinstance(other, Use)
             if all(use.branch.get(key, value) == value for key, value in other.branch.items()):
                 message = _conflict(use, other)
                 if message:
                     tell(f"{message} in line {other.line}")
-        scope = scope.parent
 
 
 def _conflict(use: Use, other: Use) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 Tokens = tuple[str, ...]
 
@@ -60,22 +61,25 @@ class Scope:
     uses: list[object] = field(default_factory=list)  # the pragmas seen in it
     before: Tokens = ()  # of a struct: what its closing brace continues
 
-    def find(self, name: str) -> Name | None:
-        """What ``name`` means here, or None."""
+    def outwards(self) -> Iterator[Scope]:
+        """This scope and those around it."""
         scope: Scope | None = self
         while scope is not None:
-            if name in scope.names:
-                return scope.names[name]
+            yield scope
             scope = scope.parent
-        return None
+
+    def find(self, name: str) -> Name | None:
+        """What ``name`` means here, or None."""
+        return next((at.names[name] for at in self.outwards() if name in at.names), None)
 
     @property
     def function(self) -> Scope | None:
         """The innermost function around, or None."""
-        scope: Scope | None = self
-        while scope is not None and scope.kind != "function":
-            scope = scope.parent
-        return scope
+        return next((at for at in self.outwards() if at.kind == "function"), None)
+
+    def inside(self) -> Iterator[Scope]:
+        """This scope and those around it up to the function."""
+        return takewhile(lambda at: at.kind not in ("namespace", "struct"), self.outwards())
 
 
 def path_of(tokens: Tokens) -> tuple[str, ...]:

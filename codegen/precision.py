@@ -18,7 +18,6 @@ from .errors import UserError
 from .formats import FixedPoint, quantized
 from .formats import LayerPrecision as LayerPrecision
 from .ir import (
-    Activation,
     AvgPool2D,
     Cast,
     Conv2D,
@@ -103,9 +102,9 @@ def auto(
         if isinstance(op, WeightedOp):
             weight = _covering(AUTO_BITS, op.weights.values, signed=True)
             bias = _covering(AUTO_BIAS_BITS, op.bias.values, signed=True)
-            signed = op.activation == Activation.LINEAR
+            signed = op.activation.negative
         elif isinstance(op, Relu):
-            signed = False
+            signed = signed and op.activation.negative
         elif isinstance(op, Lookup):
             signed = op.function is Function.TANH
         result = _covering(AUTO_BITS, np.array([low, high]), signed=signed)

@@ -220,7 +220,7 @@ class _Writer:
                 term = self._shifted(output.node, self.graph.depth, scale, bits)
                 code = f"{code} - {term}" if output.negate else f"{term} + {code}"
             registers.append(Register(name, bits, code))
-            cast = cast_parameters(fraction, op.out.fmt)
+            cast = cast_parameters(fraction + op.activation.negative_shift, op.out.fmt)
             if rounds:
                 (floor,) = parameters(ROUNDING=ROUNDING_CODE[Rounding.TRN])
                 cast = tuple(floor if p.name == floor.name else p for p in cast)

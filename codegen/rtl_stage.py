@@ -311,21 +311,23 @@ def _relu_parameters(stage: Stage, op: Relu | Cast) -> tuple[Parameter, ...]:
         RELU=int(act.relu),
     )
     fraction = stage.x.fmt.fraction_bits
-    limit = _limit(act, fraction, stage.x.range[1], stage.x.fmt.width + 1)
-    return (*head, *cast_parameters(fraction, op.out.fmt), *limit)
+    kind = _relu_kind(act, fraction, stage.x.range[1], stage.x.fmt.width + 1)
+    return (*head, *cast_parameters(fraction + act.negative_shift, op.out.fmt), *kind)
 
 
 def activation_parameters(
     act: Activation, fraction: int, high: int, bits: int
 ) -> tuple[Parameter, ...]:
     """Parameters of lng_requantize for what happens to a sum of ``bits`` bits before its cast."""
-    return (*parameters(RELU=int(act.relu)), *_limit(act, fraction, high, bits))
+    return (*parameters(RELU=int(act.relu)), *_relu_kind(act, fraction, high, bits))
 
 
-def _limit(act: Activation, fraction: int, high: int, bits: int) -> tuple[Parameter, ...]:
-    """The parameter LIMIT of ``bits`` bits where codes up to ``high`` need it."""
+def _relu_kind(act: Activation, fraction: int, high: int, bits: int) -> tuple[Parameter, ...]:
+    """LIMIT of ``bits`` bits where codes up to ``high`` need it, NEGATIVE_SHIFT where not 0."""
     limit = act.binding_limit(fraction, high)
-    return () if limit is None else parameters(LIMIT=f"{bits}'d{limit}")
+    found = () if limit is None else parameters(LIMIT=f"{bits}'d{limit}")
+    shift = act.negative_shift
+    return (*found, *(parameters(NEGATIVE_SHIFT=shift) if shift else ()))
 
 
 def _windows(stage: Stage) -> tuple[str, tuple[Parameter, ...]]:
@@ -403,10 +405,10 @@ def _mvu_parameters(stage: Stage, op: WeightedOp, name: str) -> tuple[Parameter,
             PRODUCT_SHIFT=fraction - product,
             RELU=int(op.activation.relu),
         ),
-        *cast_parameters(fraction, op.out.fmt),
+        *cast_parameters(fraction + op.activation.negative_shift, op.out.fmt),
         *parameters(
             WEIGHT_FILE=f'"{name}_weights.mem"',
             BIAS_FILE=f'"{name}_bias.mem"',
         ),
-        *_limit(op.activation, fraction, op.accumulator.high, op.accumulator.format.width),
+        *_relu_kind(op.activation, fraction, op.accumulator.high, op.accumulator.format.width),
     )

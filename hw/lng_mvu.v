@@ -19,13 +19,14 @@ module lng_mvu #(
     parameter integer PRODUCT_SHIFT = 0,   // accumulator minus product fraction bits, >= 0
     parameter integer OUT_WIDTH     = 8,   // bits of one result, >= 1
     parameter integer OUT_SIGNED    = 1,   // 1: results are signed
-    parameter integer SHIFT         = 4,   // accumulator minus result fraction bits
+    parameter integer SHIFT         = 4,   // accumulator, activated, minus result fraction bits
     parameter integer RELU          = 0,   // 1: negative sums become 0
     parameter integer ROUNDING      = 2,   // see lng_requantize
     parameter integer OVERFLOW      = 1,   // see lng_requantize
     parameter         WEIGHT_FILE   = "",  // CHUNKS*ROUNDS words, round fastest
     parameter         BIAS_FILE     = "",  // ROUNDS words
-    parameter [ACC_WIDTH-1:0] LIMIT = {ACC_WIDTH{1'b0}}  // see lng_requantize
+    parameter [ACC_WIDTH-1:0] LIMIT = {ACC_WIDTH{1'b0}},  // see lng_requantize
+    parameter integer NEGATIVE_SHIFT = 0                  // see lng_requantize
 ) (
     input  wire                     clk,
     input  wire                     rst,
@@ -176,7 +177,8 @@ module lng_mvu #(
                 .RELU      (RELU),
                 .ROUNDING  (ROUNDING),
                 .OVERFLOW  (OVERFLOW),
-                .LIMIT     (LIMIT)
+                .LIMIT     (LIMIT),
+                .NEGATIVE_SHIFT(NEGATIVE_SHIFT)
             ) u_requantize (
                 .x(sums[p*ACC_WIDTH +: ACC_WIDTH]),
                 .y(results[p*OUT_WIDTH +: OUT_WIDTH])

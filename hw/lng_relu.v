@@ -1,4 +1,4 @@
-// lng_relu: max(x, 0), which can be limited or left out, and a cast, lane by lane.
+// lng_relu: max(x, 0), which can be limited, leaky or left out, and a cast, lane by lane.
 // Throughput one word per cycle, latency 1 cycle. Reset: control bits only.
 `default_nettype none
 module lng_relu #(
@@ -7,11 +7,12 @@ module lng_relu #(
     parameter integer IN_SIGNED  = 1,  // 1: input lanes are signed
     parameter integer OUT_WIDTH  = 8,  // bits of a result lane, >= 1
     parameter integer OUT_SIGNED = 1,  // 1: result lanes are signed
-    parameter integer SHIFT      = 0,  // input minus result fraction bits
+    parameter integer SHIFT      = 0,  // input, activated, minus result fraction bits
     parameter integer RELU       = 1,  // 0: the cast alone
     parameter integer ROUNDING   = 2,  // see lng_requantize
     parameter integer OVERFLOW   = 1,  // see lng_requantize
-    parameter [IN_WIDTH:0] LIMIT = {(IN_WIDTH + 1){1'b0}}  // see lng_requantize, sign included
+    parameter [IN_WIDTH:0] LIMIT = {(IN_WIDTH + 1){1'b0}},  // see lng_requantize, sign included
+    parameter integer NEGATIVE_SHIFT = 0  // see lng_requantize
 ) (
     input  wire                       clk,
     input  wire                       rst,
@@ -67,7 +68,8 @@ module lng_relu #(
                 .RELU      (RELU),
                 .ROUNDING  (ROUNDING),
                 .OVERFLOW  (OVERFLOW),
-                .LIMIT     (LIMIT[X_WIDTH-1:0])
+                .LIMIT     (LIMIT[X_WIDTH-1:0]),
+                .NEGATIVE_SHIFT(NEGATIVE_SHIFT)
             ) u_requantize (
                 .x(lane),
                 .y(result[i*OUT_WIDTH +: OUT_WIDTH])

@@ -22,7 +22,9 @@ from ..codegen.ir import (
     Conv2D,
     Dense,
     Flatten,
+    Function,
     Graph,
+    Lookup,
     MaxPool2D,
     Op,
     Padding,
@@ -217,7 +219,7 @@ class LayerBuilder:
             self.batch_norm()
         if self.chance(0.05):
             self.cast()
-        if self.chance(0.65):
+        if self.chance(0.8):
             self.activation()
 
     def dense(self) -> None:
@@ -229,8 +231,13 @@ class LayerBuilder:
 
     def activation(self) -> None:
         """A function of every element."""
+        if self.chance(0.35):
+            function = list(Function)[self.integer(0, len(Function) - 1)]
+            self.add(Lookup, self.tensor.shape, function=function)
+            return
         limit = float(self.rng.choice([0.25, 0.5, 1, 2, 6])) if self.chance(0.3) else None
-        self.add(Relu, self.tensor.shape, activation=Activation(True, limit))
+        shift = self.integer(1, 5) if self.chance(0.25) else 0
+        self.add(Relu, self.tensor.shape, activation=Activation(True, limit, shift))
 
     def cast(self) -> None:
         """A trained quantizer: its type is the layer's own."""

@@ -17,6 +17,7 @@ from ..codegen.errors import UserError
 from ..codegen.formats import FixedPoint, LayerPrecision
 from ..codegen.ir import AvgPool2D, Graph, InputTable, MaxPool2D, Relu, WeightedOp
 from ..codegen.layout import input_layout
+from ..codegen.lookup import feeds_table
 from ..codegen.pipeline import to_float_graph, to_typed_graph
 from ..codegen.precision import Precision
 from ..codegen.rtl_average import average_parameters
@@ -28,6 +29,7 @@ from .random_layers import LayerBuilder, random_modes
 PROBES = 48  # random images that must not all give the same logits
 MAX_MULTIPLIERS = 160  # per layer: wide folds make slow simulators
 ATTEMPTS = 64
+ADDRESS_BITS = 10  # of a table: 12 are allowed, but large tables compile slowly
 
 
 @dataclass(frozen=True)
@@ -86,12 +88,14 @@ def _precision(rng: np.random.Generator, graph: Graph, probes: npt.NDArray[np.ui
         if isinstance(op, WeightedOp):
             weight = _format(rng, op.weights.values, widths=(2, 10))
             bias = _format(rng, op.bias.values, widths=(2, 16))
-        result: FixedPoint | None = _format(rng, np.array(ranges[op.name]), widths=(2, 16))
+        address = feeds_table(graph, op)
+        widths = (2, ADDRESS_BITS) if address else (2, 16)
+        result: FixedPoint | None = _format(rng, np.array(ranges[op.name]), widths)
         if isinstance(op, InputTable):
             result = _format(rng, op.table.values, widths=(3, 12))
         last = op is graph.ops[-1] and isinstance(op, WeightedOp)
         exact = isinstance(op, (WeightedOp, AvgPool2D, Relu)) and rng.random() < 0.05
-        if isinstance(op, MaxPool2D) or exact or (last and rng.random() < 0.6):
+        if isinstance(op, MaxPool2D) or (exact and not address) or (last and rng.random() < 0.6):
             result = None
         if op.own is not None and op.own.result is not None:
             result = op.own.result
@@ -107,7 +111,7 @@ def _format(
     negative = bool((values < 0).any())
     signed = bool(rng.random() < (0.95 if negative else 0.5))
     headroom = int(rng.choice([-2, -1, 0, 1, 2], p=[0.15, 0.25, 0.35, 0.15, 0.1]))
-    width = 1 if rng.random() < 0.08 else int(rng.integers(widths[0], widths[1] + 1))
+    width = 1 if rng.random() < 0.12 else int(rng.integers(widths[0], widths[1] + 1))
     integer_bits = int(np.frexp(largest)[1]) + headroom + (1 if signed else 0)
     return FixedPoint(signed, width, integer_bits, *random_modes(rng))
 
@@ -125,5 +129,5 @@ def _folds(rng: np.random.Generator, graph: Graph) -> dict[str, Fold]:
             if 0.15 <= pick < 0.25:
                 index = max(range(len(small)), key=lambda i: small[i].multipliers)
             result[op.name] = small[index]
-        source = output_layout(op, source, result.get(op.name))
+        source = output_layout(op, graph.source(op), source, result.get(op.name))
     return result

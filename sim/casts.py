@@ -19,6 +19,7 @@ from ..codegen.ir import (
     Conv2D,
     Dense,
     InputTable,
+    Lookup,
     MaxPool2D,
     Op,
     Relu,
@@ -60,6 +61,7 @@ def casts_of(op: Op, x: Tensor, codes: Array) -> list[Sums]:
 
 @casts_of.register(MaxPool2D)
 @casts_of.register(InputTable)
+@casts_of.register(Lookup)
 def _none(op: Op, x: Tensor, codes: Array) -> list[Sums]:
     return []
 
@@ -69,17 +71,20 @@ def _none(op: Op, x: Tensor, codes: Array) -> list[Sums]:
 def _weighted(op: WeightedOp, x: Tensor, codes: Array) -> list[Sums]:
     acc = op.accumulator
     assert acc is not None
-    if op.out.fmt == acc.format:
+    fmt = op.activation.exact(acc.format)
+    if op.out.fmt == fmt:
         return []
-    exact = replace(op.out, format=acc.format, low=acc.low, high=acc.high)
+    low, high = op.activation.bounds(acc.low, acc.high, acc.format.fraction_bits)
+    exact = replace(op.out, format=fmt, low=low, high=high)
     sums = kernel_for(replace(op, out=exact), x)(codes.copy())
-    return [Sums.of(sums.astype(np.int64), acc.format.fraction_bits, op.out.fmt)]
+    return [Sums.of(sums.astype(np.int64), fmt.fraction_bits, op.out.fmt)]
 
 
 @casts_of.register
 def _relu(op: Relu, x: Tensor, codes: Array) -> list[Sums]:
     act = activation(op.activation, x.fmt.fraction_bits, x.range[1])
-    return [Sums.of(act(codes.copy()), x.fmt.fraction_bits, op.out.fmt)]
+    fraction = op.activation.exact(x.fmt).fraction_bits
+    return [Sums.of(act(codes.copy()), fraction, op.out.fmt)]
 
 
 @casts_of.register

@@ -79,14 +79,17 @@ def compare(
     missing.
     """
     folder = folder.resolve()
-    with ThreadPoolExecutor(2) as pool:
-        jobs = []
-        if "rtl" in engines:
-            jobs.append(pool.submit(_compare_rtl, networks, folder / "rtl", paces, seed))
-        for engine in ("csim", "csim-exact"):
-            if engine in engines:
-                jobs.append(pool.submit(_compare_csim, networks, folder / engine, engine))
-        return [finding for job in jobs for finding in job.result()]
+    if not networks:
+        return []
+    with ThreadPoolExecutor(len(ENGINES)) as pool:
+        jobs = [
+            pool.submit(_compare_csim, networks, folder / engine, engine)
+            for engine in ("csim", "csim-exact")
+            if engine in engines
+        ]
+        # here, not in the pool, so that Ctrl-C ends what takes longest
+        found = _compare_rtl(networks, folder / "rtl", paces, seed) if "rtl" in engines else []
+        return [finding for job in jobs for finding in job.result()] + found
 
 
 def _compare_csim(networks: Sequence[Network], folder: Path, engine: str) -> list[Finding]:

@@ -124,11 +124,13 @@ def run_folder(
     waves: bool = False,
     plusargs: Sequence[str] = (),
     progress: Callable[[str], None] | None = None,
+    bench: Path | None = None,
 ) -> CosimReport:
     """Build ``folder/rtl`` and run ``folder/sim/test_<top>.py``, as ``run_benches`` does.
 
-    Works on edited folders, too. ``layers``: a file of ``write_layers``. ``plusargs`` go to the
-    simulator (``+NAME`` for ``$test$plusargs("NAME")``).
+    Works on edited folders, too. ``bench``: another test file to run, in a folder of its own.
+    ``layers``: a file of ``write_layers``. ``plusargs`` go to the simulator (``+NAME`` for
+    ``$test$plusargs("NAME")``).
     """
     tell = progress or (lambda _: None)
     rtl, build = folder.resolve() / "rtl", folder.resolve() / BUILD_FOLDER
@@ -142,7 +144,8 @@ def run_folder(
         trace=waves,
     )
     built = time.perf_counter()
-    run = build / RUN_FOLDER
+    bench = bench or folder / "sim" / f"test_{top}.py"
+    run = build / (RUN_FOLDER if bench.stem == f"test_{top}" else f"{bench.stem}-run")
     shutil.rmtree(run, ignore_errors=True)
     run.mkdir(parents=True)
     for memory in rtl.glob("*.mem"):  # the Verilog names them without a folder
@@ -150,7 +153,7 @@ def run_folder(
     tell("running the cocotb bench")
     env = {"PYTHONDONTWRITEBYTECODE": "1", "COCOTB_TRUST_INERTIAL_WRITES": "1"}
     env["LENETGEN_LAYERS"] = "" if layers is None else str(layers.resolve())
-    tests, log = _run(design, f"test_{top}", folder / "sim", run, env, test_filter, plusargs)
+    tests, log = _run(design, bench.stem, bench.parent, run, env, test_filter, plusargs)
     finished = time.perf_counter()
     dump = run / "dump.vcd"
     return CosimReport(tests, built - started, finished - built, log, dump if waves else None)

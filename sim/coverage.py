@@ -28,6 +28,7 @@ from .casts import Sums, casts_of
 from .golden import GoldenModel
 
 NOT_OPTIONS = {"name", "x", "out", "own", "accumulator"}  # no choice of the network's author
+NUMBERS_OF = (int, float)  # an option of these is at its default, or is not
 NOT_CHOICES = (ir.Const, ir.Window, ir.Padding, Fraction)  # counted elsewhere
 MODES = "mode of a cast"
 HAPPENED = "happened in a cast"
@@ -79,7 +80,7 @@ def operator_kinds() -> dict[str, type[Op]]:
 
 
 def option_labels(kind: type[Op]) -> list[str]:
-    """What the options of an operator can be: members of an enum, given or not, true or false.
+    """What the options of an operator can be: members of an enum, given or not, a number's default.
 
     The fields of an option that is a data class count as options; its truth values do so for all
     operators together, as not every operator allows both.
@@ -94,11 +95,14 @@ class Option:
     shown: str  # the operator's name and the fields', or the data class' name and the field's
     path: tuple[str, ...]
     hint: Any
+    default: Any = None
 
     def labels(self) -> list[str]:
         """Every value's label."""
         if _is_enum(self.hint):
             return [self._label(member.name.lower()) for member in self.hint]
+        if self.hint in NUMBERS_OF:
+            return [self._label(f"{self.default}"), self._label(f"not {self.default}")]
         values = ("no", "yes") if self.hint is bool else ("not given", "given")
         return [self._label(value) for value in values]
 
@@ -111,6 +115,8 @@ class Option:
             return self._label(value.name.lower())
         if self.hint is bool:
             return self._label("yes" if value else "no")
+        if self.hint in NUMBERS_OF:
+            return self._label(f"{'' if value == self.default else 'not '}{self.default}")
         return self._label("not given" if value is None else "given")
 
     def _label(self, value: str) -> str:
@@ -137,6 +143,8 @@ def _options_of(kind: Any, owner: str, path: tuple[str, ...]) -> Iterator[Option
             yield Option(f"{kind.__name__} {field.name}", place, hint)
         elif hint is bool or types.NoneType in typing.get_args(hint) or _is_enum(hint):
             yield Option(shown, place, hint)
+        elif hint in NUMBERS_OF and field.default is not dataclasses.MISSING:
+            yield Option(shown, place, hint, field.default)
         elif dataclasses.is_dataclass(hint):
             yield from _options_of(hint, owner, place)
 
@@ -277,7 +285,7 @@ def _numbers(graph: Graph) -> Iterator[str]:
             yield "weights signed" if op.weights.format.signed else "weights unsigned"
     last = graph.ops[-1]
     if isinstance(last, WeightedOp) and last.accumulator is not None:
-        exact = last.out.fmt == last.accumulator.format
+        exact = last.out.fmt == last.activation.exact(last.accumulator.format)
         yield "logits exact" if exact else "logits cast"
 
 

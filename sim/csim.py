@@ -14,8 +14,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,19 @@ Trace = dict[str, npt.NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
+class Replay:
+    """What the C++ made of images, however it ended: of the first ones only, if it stopped early.
+
+    ``codes``: every stream's; ``logits`` (N, outputs): the words that left. ``complaint``: what it
+    said besides, or how it ended; empty if nothing was wrong.
+    """
+
+    codes: Trace
+    logits: npt.NDArray[np.int64]
+    complaint: str
+
+
+@dataclass(frozen=True)
 class CsimBinary:
     """A compiled C simulation and the streams it knows, in order: (name, shape)."""
 
@@ -58,12 +71,17 @@ class CsimBinary:
 
 
 def compile(
-    folder: Path, exact: bool = False, trace: bool = False, optimize: int = 3
+    folder: Path,
+    exact: bool = False,
+    trace: bool = False,
+    optimize: int = 3,
+    main: Path | None = None,
 ) -> CsimBinary:
     """Compile ``folder``'s C++; an earlier build of the same sources is used again.
 
     ``exact``: ``ap_int`` of the declared widths instead of machine integers, slower. ``trace``:
-    every stream is recorded. ``optimize``: the compiler's level, 0 to 3. Build and log lie in
+    every stream is recorded. ``optimize``: the compiler's level, 0 to 3. ``main``: a main program
+    other than the emitted one. Build and log lie in
     ``folder/.build/csim``. ``UserError`` if there is no emitted C++, no compiler, or it refuses
     the sources (with the end of its log).
     """
@@ -77,10 +95,11 @@ def compile(
         )
     include = headers()
     flags = [*FLAGS, f"-O{optimize}", *["-DLNG_EXACT_CODES"] * exact, *["-DLNG_TRACE"] * trace]
-    build = folder / BUILD / _hash(hls, compiler, include, flags)
+    main = main or hls / f"csim_{top}.cpp"
+    build = folder / BUILD / _hash(hls, main, compiler, include, flags)
     binary = build / "csim"
     if not binary.exists():
-        sources = [str(hls / f"{top}.cpp"), str(hls / f"csim_{top}.cpp")]
+        sources = [str(hls / f"{top}.cpp"), str(main)]
         _build(binary, [compiler, *flags, f"-I{hls}", "-isystem", str(include), *sources])
     return CsimBinary(
         path=binary,
@@ -90,6 +109,17 @@ def compile(
         tensors=tuple((one["name"], tuple(one["shape"])) for one in description["tensors"]),
         outputs=description["outputs"],
     )
+
+
+def run_main(folder: Path, main: Path, arguments: Sequence[Path]) -> tuple[int, str]:
+    """Compile ``folder``'s C++, traced, with another main program; run it.
+
+    Returns its exit status and what it said; ``UserError`` as ``compile``.
+    """
+    binary = compile(folder, trace=True, main=main)
+    command = [str(binary.path), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.returncode, (done.stdout + done.stderr).strip()
 
 
 def headers() -> Path:
@@ -120,53 +150,91 @@ def run(
     included, from a build of its own. ``processes`` run at once; ``progress`` is called with the
     number of images of each finished part. ``RuntimeError`` if the simulation fails.
     """
+    if trace:
+        played = replay(binary, images, processes, progress)
+        if played.complaint:
+            raise RuntimeError(played.complaint)
+        if not np.array_equal(
+            played.logits, played.codes[binary.tensors[-1][0]].reshape(played.logits.shape)
+        ):
+            raise RuntimeError("C simulation: the logits on AXI are not the last layer's codes")
+        return played.codes
+    codes, complaint = _run(binary, images, processes, progress)
+    if complaint:
+        raise RuntimeError(complaint)
+    return codes[:, codes.shape[1] - binary.outputs :]
+
+
+def replay(
+    binary: CsimBinary,
+    images: npt.NDArray[np.uint8],
+    processes: int = 2,
+    progress: Callable[[int], None] | None = None,
+) -> Replay:
+    """Every stream's codes, as ``run`` with ``trace``, but a simulation that fails is a result."""
+    if not binary.trace:
+        binary = compile(binary.folder, binary.exact, trace=True)
+    codes, complaint = _run(binary, images, processes, progress)
+    sizes = [int(np.prod(shape)) for _, shape in binary.tensors]
+    ends = np.cumsum(sizes)
+    streams = {
+        name: codes[:, end - size : end].reshape(len(codes), *shape)
+        for (name, shape), size, end in zip(binary.tensors, sizes, ends, strict=True)
+    }
+    return Replay(streams, codes[:, ends[-1] :], complaint)
+
+
+def _run(
+    binary: CsimBinary,
+    images: npt.NDArray[np.uint8],
+    processes: int,
+    progress: Callable[[int], None] | None,
+) -> tuple[npt.NDArray[np.int64], str]:
+    """Rows of numbers, one a frame, up to the first part that complains, and its complaint."""
     if images.dtype != np.uint8 or images.shape[1:] != binary.input_shape:
         raise ValueError(
             f"images are {images.dtype} {images.shape[1:]}, expected uint8 {binary.input_shape}"
         )
-    if trace and not binary.trace:
-        binary = compile(binary.folder, binary.exact, trace=True)
-    sizes = [int(np.prod(shape)) for _, shape in binary.tensors]
-    width = sum(sizes) * binary.trace + binary.outputs
-    codes = np.empty((len(images), width), dtype=np.int64)
+    traced = sum(int(np.prod(shape)) for _, shape in binary.tensors) * binary.trace
+    width = traced + binary.outputs
     part = max(1, min(CHUNK, -(-len(images) // max(processes, 1))))
+    starts = range(0, len(images), part)
 
-    def work(start: int) -> int:
-        stop = min(start + part, len(images))
-        codes[start:stop] = _run_part(binary, images[start:stop], width)
-        return stop - start
+    def work(start: int) -> tuple[npt.NDArray[np.int64], str]:
+        given = images[start : start + part]
+        rows, complaint = _run_part(binary, given, width)
+        if progress is not None:
+            progress(len(given))
+        return rows, complaint
 
     with ThreadPoolExecutor(max(processes, 1)) as pool:
-        for done in as_completed(pool.submit(work, at) for at in range(0, len(images), part)):
-            if progress is not None:
-                progress(done.result())
-            done.result()
-    logits = codes[:, width - binary.outputs :]
-    if not trace:
-        return logits
-    ends = np.cumsum(sizes)
-    if not np.array_equal(logits, codes[:, ends[-1] - sizes[-1] : ends[-1]]):
-        raise RuntimeError("C simulation: the logits on AXI are not the last layer's codes")
-    return {
-        name: codes[:, end - size : end].reshape(len(images), *shape)
-        for (name, shape), size, end in zip(binary.tensors, sizes, ends, strict=True)
-    }
+        results = list(pool.map(work, starts))
+    bad = next((at for at, (_, complaint) in enumerate(results) if complaint), len(results) - 1)
+    rows = [rows for rows, _ in results[: bad + 1]]
+    complaint = results[bad][1] if results else ""
+    return np.concatenate([np.empty((0, width), dtype=np.int64), *rows]), complaint
 
 
-def _run_part(binary: CsimBinary, images: npt.NDArray[np.uint8], width: int) -> npt.NDArray[Any]:
+def _run_part(
+    binary: CsimBinary, images: npt.NDArray[np.uint8], width: int
+) -> tuple[npt.NDArray[np.int64], str]:
     with tempfile.TemporaryDirectory(prefix="lenetgen-csim-") as folder:
         given, results = Path(folder) / "images", Path(folder) / "results"
         given.write_bytes(images.tobytes())
+        results.touch()
         done = subprocess.run(
             [str(binary.path), str(given), str(results)], capture_output=True, text=True
         )
-        said = (done.stdout + done.stderr).strip()  # hls::stream warns on stdout
-        if done.returncode != 0 or said:
-            raise RuntimeError(f"C simulation, exit {done.returncode}: {said[-2000:]}")
         codes = np.fromfile(results, dtype=np.int64)
-    if codes.size != len(images) * width:
-        raise RuntimeError(f"C simulation wrote {codes.size} numbers, not {len(images) * width}")
-    return codes.reshape(len(images), width)
+    said = (done.stdout + done.stderr).strip()  # hls::stream warns on stdout
+    complaint = ""
+    if done.returncode != 0 or said:
+        shown = said if len(said) <= 2000 else f"{said[:1000]}\n...\n{said[-1000:]}"
+        complaint = f"C simulation, exit {done.returncode}: {shown}"
+    elif codes.size != len(images) * width:
+        complaint = f"C simulation wrote {codes.size} numbers, not {len(images) * width}"
+    whole = codes.size // width
+    return codes[: whole * width].reshape(whole, width), complaint
 
 
 def _description(hls: Path) -> dict[str, Any]:
@@ -179,15 +247,17 @@ def _description(hls: Path) -> dict[str, Any]:
     return description
 
 
-def _hash(hls: Path, compiler: str, include: Path, flags: list[str]) -> str:
+def _hash(hls: Path, main: Path, compiler: str, include: Path, flags: list[str]) -> str:
     """Changes with every byte of the sources, the compiler, its flags and the headers' place."""
     version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
     digest = hashlib.sha256(repr((compiler, version, str(include), flags)).encode())
-    for path in sorted(hls.rglob("*")):
-        if path.suffix in (".h", ".cpp", ".json") and path.is_file():
-            content = path.read_bytes()
-            digest.update(repr((path.relative_to(hls).as_posix(), len(content))).encode())
-            digest.update(content)
+    sources = [path for path in sorted(hls.rglob("*")) if path.suffix in (".h", ".cpp", ".json")]
+    sources += [] if main in sources else [main]
+    for path in filter(Path.is_file, sources):
+        content = path.read_bytes()
+        name = path.relative_to(hls).as_posix() if path.is_relative_to(hls) else path.name
+        digest.update(repr((name, len(content))).encode())
+        digest.update(content)
     return digest.hexdigest()[:16]
 
 

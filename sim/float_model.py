@@ -192,7 +192,10 @@ def _input_table(op: InputTable, x: Reals) -> Reals:
 def _activate(op: WeightedOp | Relu, sums: Reals) -> Reals:
     if not op.activation.relu:
         return sums
-    return np.clip(sums, 0.0, op.activation.max_value)
+    top = np.inf if op.activation.max_value is None else op.activation.max_value
+    slope = 2.0**-op.activation.negative_shift if op.activation.negative_shift else 0.0
+    result: Reals = np.where(sums < 0, slope * sums, np.minimum(sums, top))
+    return result
 
 
 def _windows(x: Reals, window: Window, fill: float) -> Reals:

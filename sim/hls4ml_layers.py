@@ -25,6 +25,7 @@ from ..codegen.ir import (
     Dense,
     Graph,
     InputTable,
+    Lookup,
     MaxPool2D,
     Op,
     Padding,
@@ -140,6 +141,11 @@ def _(op: InputTable, x: Tensor, name: str) -> list[Layer]:
 
 
 @_translate.register
+def _(op: Lookup, x: Tensor, name: str) -> list[Layer]:
+    raise Inexpressible(f"hls4ml has tables or constants of its own for {op.function.value}")
+
+
+@_translate.register
 def _(op: Conv2D, x: Tensor, name: str) -> list[Layer]:
     arguments = {
         "filters": op.weights.shape[3],
@@ -166,10 +172,8 @@ def _weighted(op: WeightedOp, kind: str, name: str, arguments: dict[str, Any]) -
     assert op.weights.format is not None and op.bias.format is not None
     assert op.accumulator is not None
     types = {"weight": op.weights.format.cpp(), "bias": op.bias.format.cpp()}
-    if op.activation == Activation.RELU:
+    if _is_relu(op.activation, op.accumulator.format.fraction_bits, op.accumulator.high):
         return [Layer(kind, name, arguments, types), _function("relu", f"{name}_relu", op.out)]
-    if op.activation != Activation.LINEAR:
-        raise Inexpressible(f"hls4ml has no {op.activation.value} of the same meaning")
     if op.out.fmt != op.accumulator.format:  # the exact sum gets hls4ml's own type
         types["result"] = op.out.fmt.cpp()
     return [Layer(kind, name, arguments, types)]
@@ -177,11 +181,21 @@ def _weighted(op: WeightedOp, kind: str, name: str, arguments: dict[str, Any]) -
 
 @_translate.register
 def _(op: Relu, x: Tensor, name: str) -> list[Layer]:
-    return [_function("relu", name, op.out)]
+    if _is_relu(op.activation, x.fmt.fraction_bits, x.range[1]):
+        return [_function("relu", name, op.out)]
+    return _cast(op, x, name)
 
 
-@_translate.register
-def _(op: Cast, x: Tensor, name: str) -> list[Layer]:
+def _is_relu(activation: Activation, fraction_bits: int, high: int) -> bool:
+    """ReLU or nothing, for codes up to ``high``; a limit that none of them reaches is none."""
+    limited = activation.binding_limit(fraction_bits, high) is not None
+    if limited or activation.negative_shift:
+        raise Inexpressible(f"hls4ml has no {activation.value} of the same meaning")
+    return activation.relu
+
+
+@_translate.register(Cast)
+def _cast(op: Cast | Relu, x: Tensor, name: str) -> list[Layer]:
     if x.fmt == op.out.fmt:
         raise Inexpressible("hls4ml drops a cast to the same type")
     return [_function("linear", name, op.out)]

@@ -25,6 +25,7 @@ from ..codegen.errors import UserError
 from ..codegen.render import render, to_json, write_text
 from ..codegen.schedule import Fold, make_schedule
 from ..codegen.serialize import fingerprint, from_parts, to_parts
+from .certificate import certificates, summary
 from .golden import GoldenModel
 from .placing import alone_in, replace, scratch_for
 from .vectors import write_vectors
@@ -172,6 +173,7 @@ def _compact(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def _document(
     design: Design, timing: Timing, options: Options, description: dict[str, Any], out: Path
 ) -> dict[str, Any]:
+    bounds = {one.op.name: {"certificate": summary(one)} for one in certificates(design.graph)}
     layers = []
     for stage, entry in zip(design.stages, description["layers"], strict=True):
         hardware: dict[str, Any] = {"cycles": stage.cycles}
@@ -181,7 +183,7 @@ def _document(
             hardware |= {"engine": engine, "pe": fold.pe, "simd": fold.simd, "units": fold.units}
             hardware |= {"multipliers": fold.multipliers}
         hardware |= {"lanes": stage.result.lanes, "fifo": stage.fifo}
-        layers.append({**entry, "hardware": hardware})
+        layers.append({**entry, **bounds.get(stage.op.name, {}), "hardware": hardware})
     return {
         "schema": SCHEMA,
         "generator": f"lenetgen {__version__}",

@@ -6,7 +6,6 @@ every frame and, on request, every handshake between stages.
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codegen.design import Design
-from ..codegen.emit_sim import storage_bytes
-from ..codegen.layout import StreamLayout
+from ..codegen.emit_sim import STREAMS, storage_bytes
+from ..codegen.streams import StreamPoint, stream_points
 from . import verilator
-from .toolrun import ToolError, run_tool
+from .toolrun import run_tool
 from .vectors import input_bytes
 
 BUILD_FOLDER = ".build"
@@ -38,10 +37,27 @@ class RtlResult:
 
 @dataclass(frozen=True)
 class StreamTrace:
-    """A stage's stream: ``codes`` int64 (frames, *shape), ``cycles`` of each element alike."""
+    """A stream: ``codes`` int64 (groups, frames, *shape), ``cycles`` of each element alike.
+
+    What never arrived has cycle -1. ``blocked`` (groups,): at the end a word waited to be taken.
+    """
 
     codes: npt.NDArray[np.int64]
     cycles: npt.NDArray[np.int64]
+    blocked: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Groups of frames, each played from a reset on.
+
+    ``logits`` int64 (groups, frames, outputs); ``complete`` (groups, frames): all of a frame's
+    results came, TLAST where it belongs; ``streams`` in the order of ``stream_points``.
+    """
+
+    logits: npt.NDArray[np.int64]
+    complete: npt.NDArray[np.bool_]
+    streams: tuple[StreamTrace, ...]
 
 
 class RtlSimulation:
@@ -53,10 +69,11 @@ class RtlSimulation:
         names = (self.rtl / "files.f").read_text(encoding="utf-8").split()
         self.executable = verilator.build_executable(
             folder / BUILD_FOLDER / "rtl",
-            [self.rtl / name for name in names],
+            [folder / "sim" / STREAMS, *(self.rtl / name for name in names)],
             design.name,
             folder / "sim" / "harness.cpp",
         )
+        self.points = stream_points(design)
 
     def run(
         self,
@@ -88,27 +105,58 @@ class RtlSimulation:
         rows = np.concatenate(parts) if parts else np.empty((0, 2 + outputs), dtype=np.int64)
         return RtlResult(rows[:, 2:], rows[:, 0], rows[:, 1])
 
-    def trace(
-        self, images: npt.NDArray[np.uint8], *, gap: int = 0, stall: int = 0, seed: int = 1
-    ) -> dict[str, StreamTrace]:
-        """Every stage's stream by tensor name.
+    def replay(
+        self,
+        groups: npt.NDArray[np.uint8],
+        *,
+        gap: int = 0,
+        stall: int = 0,
+        seed: int = 1,
+        fresh: bool = False,
+        patience: int | None = None,
+        processes: int = 2,
+    ) -> Replay:
+        """Play ``groups`` (n, frames, *shape), n >= 1, each from a reset on, and trace all streams.
 
-        If the simulation stops early (a deadlock, say), what never arrived has cycle -1.
+        A group that hangs or closes a frame wrongly ends there. ``fresh``: every group starts in
+        a process of its own, so that not even memories remember the one before. ``patience``:
+        cycles without a word in or out that mean a hang, if not the harness' own number.
         """
-        with tempfile.TemporaryDirectory(prefix="lenetgen-trace-") as name:
-            options = [f"gap={gap}", f"stall={stall}", f"seed={seed}", f"trace={name}/"]
-            with contextlib.suppress(ToolError):  # the streams tell where it stopped
-                self._play(images, options)
-            return {
-                stage.op.out.name: read_stream(
-                    Path(name) / f"{stage.op.name}.bin",
-                    stage.result,
-                    stage.op.out.fmt.width,
-                    signed=stage.op.out.fmt.signed,
-                    shape=(len(images), *stage.op.out.shape),
+        options = [f"gap={gap}", f"stall={stall}", f"seed={seed}", f"group={groups.shape[1]}"]
+        options += [] if patience is None else [f"patience={patience}"]
+        size = 1 if fresh else max(1, min(BATCH, -(-len(groups) // processes)))
+        parts = [groups[start : start + size] for start in range(0, len(groups), size)]
+        with ThreadPoolExecutor(processes) as pool:
+            played = list(pool.map(lambda part: self._replay(part, options), parts))
+        return Replay(
+            np.concatenate([part.logits for part in played]),
+            np.concatenate([part.complete for part in played]),
+            tuple(
+                StreamTrace(
+                    np.concatenate([trace.codes for trace in traces]),
+                    np.concatenate([trace.cycles for trace in traces]),
+                    np.concatenate([trace.blocked for trace in traces]),
                 )
-                for stage in self.design.stages
-            }
+                for traces in zip(*(part.streams for part in played), strict=True)
+            ),
+        )
+
+    def _replay(self, groups: npt.NDArray[np.uint8], options: list[str]) -> Replay:
+        count, frames = groups.shape[:2]
+        with tempfile.TemporaryDirectory(prefix="lenetgen-trace-") as name:
+            images = groups.reshape(count * frames, *groups.shape[2:])
+            rows = self._play(images, [*options, f"trace={name}/"])
+            ends = np.fromfile(Path(name) / "groups.bin", dtype=np.uint64).astype(np.int64)
+            ends = ends.reshape(count, len(self.points), 2)
+            streams = tuple(
+                read_stream(Path(name) / f"{point.signal}.bin", point, ends[:, index], frames)
+                for index, point in enumerate(self.points)
+            )
+        return Replay(
+            rows[:, 2:].reshape(count, frames, -1),
+            (rows[:, 1] >= 0).reshape(count, frames),
+            streams,
+        )
 
     def _play(self, images: npt.NDArray[np.uint8], options: list[str]) -> npt.NDArray[np.int64]:
         with tempfile.TemporaryDirectory(prefix="lenetgen-rtl-") as name:
@@ -127,27 +175,35 @@ class RtlSimulation:
 
 
 def read_stream(
-    path: Path, layout: StreamLayout, width: int, *, signed: bool, shape: tuple[int, ...]
+    path: Path, point: StreamPoint, ends: npt.NDArray[np.int64], frames: int
 ) -> StreamTrace:
-    """Unpack a trace file: lanes of ``width`` bits into elements, dead lanes dropped.
+    """Unpack a trace file: lanes into elements, dead lanes dropped.
 
-    ``shape`` is (frames, *tensor shape); elements that are not in the file have cycle -1.
+    ``ends`` (groups, 2): how many words each group has, and the stream's state at its end;
+    ``frames`` per group. Words beyond those of the frames are left out.
     """
-    size = storage_bytes(layout.lanes * width)
+    layout, fmt = point.layout, point.tensor.fmt
+    size = storage_bytes(point.bits)
     records = np.fromfile(path, dtype=np.dtype([("cycle", "<u8"), ("word", "u1", (size,))]))
-    records = records[: shape[0] * layout.words]
-    words = np.zeros((shape[0] * layout.words, size), dtype=np.uint8)
-    words[: len(records)] = records["word"]
-    word_cycles = np.full(len(words), -1, dtype=np.int64)
-    word_cycles[: len(records)] = records["cycle"].astype(np.int64)
-    bits = np.unpackbits(words, axis=1, bitorder="little")[:, : layout.lanes * width]
-    weights = (1 << np.arange(width, dtype=np.int64)).astype(np.int64)
-    if signed:
+    groups, wanted = len(ends), frames * layout.words
+    words = np.zeros((groups, wanted, size), dtype=np.uint8)
+    word_cycles = np.full((groups, wanted), -1, dtype=np.int64)
+    start = 0
+    for group, count in enumerate(ends[:, 0].tolist()):
+        part = records[start : start + min(count, wanted)]
+        words[group, : len(part)] = part["word"]
+        word_cycles[group, : len(part)] = part["cycle"].astype(np.int64)
+        start += count
+    bits = np.unpackbits(words.reshape(-1, size), axis=1, bitorder="little")[:, : point.bits]
+    weights = (1 << np.arange(fmt.width, dtype=np.int64)).astype(np.int64)
+    if fmt.signed:
         weights[-1] = -weights[-1]
-    codes = bits.reshape(-1, layout.lanes, width).astype(np.int64) @ weights
-    cycles = np.repeat(word_cycles[:, None], layout.lanes, axis=1)
-    per_group = (shape[0] * layout.groups, layout.words_per_group * layout.lanes)
+    codes = bits.reshape(-1, layout.lanes, fmt.width).astype(np.int64) @ weights
+    cycles = np.repeat(word_cycles.reshape(-1, 1), layout.lanes, axis=1)
+    per_group = (groups * frames * layout.groups, layout.words_per_group * layout.lanes)
+    shape = (groups, frames, *point.tensor.shape)
     return StreamTrace(
         codes.reshape(per_group)[:, : layout.channels].reshape(shape),
         cycles.reshape(per_group)[:, : layout.channels].reshape(shape),
+        ends[:, 1] == 1,
     )

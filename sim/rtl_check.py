@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from ..codegen.cycles import MAX_FRAMES
 from .golden import GoldenModel
-from .locate import Difference, first_difference, logit_difference
+from .locate import Difference, logit_difference, replay_differences
 from .package import Package
-from .rtl import RtlSimulation
+from .rtl import BATCH, RtlSimulation
 from .toolrun import ToolError
 
 Images = npt.NDArray[np.uint8]
@@ -38,6 +38,7 @@ class RtlRun:
     wrong_images: int = 0
     seconds: float = 0.0
     difference: Difference | None = None
+    frames: range = range(0)  # the fewest images in a row found to show the difference
     failure: str = ""  # why there are no results
 
     @property
@@ -98,41 +99,64 @@ def play(
         run.wrong_images = int(wrong.sum())
         if wrong.any():
             image = int(np.argmax(wrong))
-            run.difference = locate(run, package, model, simulation, images, image)
+            narrow(run, model, simulation, images, image)
             run.difference = run.difference or logit_difference(
                 "rtl", package.design.graph, image, expected[image], result.logits[image]
             )
     except ToolError as error:
         run.failure = str(error)
-        run.difference = locate(run, package, model, simulation, images, 0)
+        for start in range(0, len(images), BATCH):
+            batch = range(start, min(start + BATCH, len(images)))
+            difference = replay(run, model, simulation, images, batch)
+            if difference is not None:
+                narrow(run, model, simulation, images, difference.image)
+                break
     run.seconds = time.perf_counter() - started
 
 
-def locate(
-    run: RtlRun,
-    package: Package,
-    model: GoldenModel,
-    simulation: RtlSimulation,
-    images: Images,
-    image: int,
+def replay(
+    run: RtlRun, model: GoldenModel, simulation: RtlSimulation, images: Images, frames: range
 ) -> Difference | None:
-    """The first wrong element of any layer, played from the frame before ``image`` on."""
-    start = max(image - 1, 0)
-    frames = images[start : start + 2]
-    golden = model.trace(frames)
-    streams = simulation.trace(frames, gap=run.gap, stall=run.stall, seed=SEED)
-    for place in range(len(frames)):
-        difference = first_difference(
-            "rtl",
-            package.design.graph,
-            start + place,
-            {name: codes[place] for name, codes in golden.items()},
-            {name: stream.codes[place] for name, stream in streams.items()},
-            {name: stream.cycles[place] for name, stream in streams.items()},
-        )
+    """The first difference anywhere when ``frames`` alone are played, from a reset on."""
+    group = images[frames.start : frames.stop][None]
+    played = simulation.replay(group, gap=run.gap, stall=run.stall, seed=SEED)
+    return replay_differences(
+        simulation.points, simulation.design.graph.output, played, model.trace(group[0]), frames
+    )[0]
+
+
+def narrow(
+    run: RtlRun, model: GoldenModel, simulation: RtlSimulation, images: Images, image: int
+) -> None:
+    """Find the fewest images around ``image`` that show a difference; fill in ``run``.
+
+    First the image alone, then with the one before it, the one behind it, both; then with ever
+    more before it, back to where the batch it was played in began.
+    """
+    begin = image // BATCH * BATCH
+    end = min(begin + BATCH, len(images), image + 2)
+    tried: set[range] = set()
+
+    def differs(start: int, stop: int) -> bool:
+        frames = range(max(start, begin), min(stop, end))
+        if frames in tried:
+            return False
+        tried.add(frames)
+        difference = replay(run, model, simulation, images, frames)
         if difference is not None:
-            return difference
-    return None
+            run.difference, run.frames = difference, frames
+        return difference is not None
+
+    if any(differs(image - a, image + b) for a, b in ((0, 1), (1, 1), (0, 2), (1, 2))):
+        return
+    before = 3
+    while not differs(image - before, end):
+        if image - before <= begin:
+            return
+        before = 2 * before + 1
+    for fewer in range(before // 2 + 1, before):
+        if differs(image - fewer, end):
+            return
 
 
 def measure_cycles(package: Package, simulation: RtlSimulation, images: Images) -> list[Cycles]:

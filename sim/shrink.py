@@ -185,8 +185,10 @@ def _sizes(case: Case) -> Iterator[Move]:
             yield partial(_with_side, axis=axis, length=less)
     for op in case.graph.ops:
         if isinstance(op, WeightedOp):
-            for less in _less(op.weights.shape[-1]):
-                yield partial(resized, outputs={op.name: less})
+            count = op.weights.shape[-1]
+            for less in (*_less(count), -1, -(count // 2)):
+                if count > 1:
+                    yield partial(resized, outputs={op.name: less})
         if isinstance(op, WindowOp):
             for window in _smaller_windows(op.window):
                 yield partial(resized, windows={op.name: window})

@@ -107,8 +107,8 @@ def retyped(
         consts = constants(op)
         types = {name: const.format for name, const in consts.items()}
         plain: dict[str, Any] = {name: _floats(const) for name, const in consts.items()}
-        if isinstance(op, WeightedOp):
-            plain["accumulator"] = None
+        derived = {one.name for one in fields(op) if one.default is None}  # worked out again
+        plain |= dict.fromkeys(derived)
         bare = replace(op, x=x.name, out=Tensor(op.out.name, op.out.shape), **plain)
         bare = replace(bare, out=replace(bare.out, shape=result_shape(bare, x)))
         layers[op.name] = LayerPrecision(
@@ -129,7 +129,7 @@ def result_types(graph: Graph) -> dict[str, FixedPoint | None]:
     for op in graph.ops:
         exact = isinstance(op, MaxPool2D)
         if isinstance(op, WeightedOp) and op.accumulator is not None:
-            exact = op.accumulator.format == op.out.fmt
+            exact = op.activation.exact(op.accumulator.format) == op.out.fmt
         types[op.name] = None if exact else op.out.fmt
     return types
 
@@ -152,7 +152,7 @@ def legal_folds(graph: Graph, folds: Mapping[str, Fold]) -> dict[str, Fold]:
                 if fold.pe <= wanted.pe and fold.simd <= wanted.simd
             ]
             result[op.name] = max(legal, key=lambda fold: (fold.pe, fold.simd))
-        source = output_layout(op, source, result.get(op.name))
+        source = output_layout(op, graph.source(op), source, result.get(op.name))
     return result
 
 
@@ -162,7 +162,10 @@ def resized(
     outputs: Mapping[str, int] | None = None,
     windows: Mapping[str, Window] | None = None,
 ) -> Case:
-    """The top left part: of the input ``shape``, so many ``outputs`` a layer, other ``windows``."""
+    """The top left part: of the input ``shape``, so many ``outputs`` a layer, other ``windows``.
+
+    A negative number of outputs means the last ones.
+    """
     shape = case.graph.input.shape if shape is None else shape
     ops: list[Op] = []
     old, new = case.graph.input, Tensor("new", shape)
@@ -180,14 +183,15 @@ def resized(
 
 def _cut(op: Op, old: Tensor, new: Tensor, count: int | None, window: Window | None) -> Op:
     rows, columns, channels = new.image_shape
+    kept = slice(count, None) if count is not None and count < 0 else slice(count)
     if isinstance(op, WindowOp):
         op = replace(op, window=window or op.window)
     if isinstance(op, Conv2D):
         size = op.window.size
-        weights = op.weights.values[: size[0], : size[1], :channels, :count]
+        weights = op.weights.values[: size[0], : size[1], :channels, kept]
     elif isinstance(op, Dense):
         elements = np.arange(old.size).reshape(old.image_shape)[:rows, :columns, :channels]
-        weights = op.weights.values[elements.reshape(-1), :count]
+        weights = op.weights.values[elements.reshape(-1), kept]
     elif isinstance(op, InputTable):
         table = op.table.values[: channels if len(new.shape) == 3 else 1]
         return replace(op, table=replace(op.table, values=table))
@@ -196,7 +200,7 @@ def _cut(op: Op, old: Tensor, new: Tensor, count: int | None, window: Window | N
     return replace(
         op,
         weights=replace(op.weights, values=weights),
-        bias=replace(op.bias, values=op.bias.values[:count]),
+        bias=replace(op.bias, values=op.bias.values[kept]),
     )
 
 

@@ -7,7 +7,7 @@ the result is shown is the command's business.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,14 +26,14 @@ from .rtl_check import (
     RtlRun,
     classify,
     counter,
-    locate,
     measure_cycles,
+    narrow,
     play,
 )
 from .toolrun import ToolError
 
 LAYER_IMAGES_CSIM = 100
-LAYER_IMAGES_RTL = 2
+LAYER_IMAGES_RTL = 2  # played alone and together
 
 
 @dataclass
@@ -46,6 +46,7 @@ class StageResult:
     wrong_images: int = 0
     seconds: float = 0.0
     difference: Difference | None = None
+    frames: range = range(0)  # the fewest images in a row found to show the difference
     failure: str = ""  # why the stage gave no results at all
 
     @property
@@ -102,35 +103,68 @@ def _verify_csim(
     layers = min(LAYER_IMAGES_CSIM, len(images))
     result = StageResult("csim", len(images), layers)
     started = time.perf_counter()
+    chosen = np.arange(layers)
     try:
         binary = csim.compile(package.folder)
         logits = csim.run(binary, images, progress=counter(tell, "csim", len(images)))
         assert not isinstance(logits, dict)
         wrong = (logits != expected).any(axis=1)
         result.wrong_images = int(wrong.sum())
-        chosen = np.arange(layers) if not wrong.any() else np.flatnonzero(wrong)[:1]
-        traced = csim.run(binary, images[chosen], trace=True)
-        assert isinstance(traced, dict)
+        if wrong.any():
+            chosen = np.flatnonzero(wrong)[:1]
     except RuntimeError as error:
         result.failure = str(error)
+    try:
+        found = _csim_difference(package, model, images[chosen])
+    except RuntimeError as error:
+        result.failure = result.failure or str(error)
         return result
-    golden = model.trace(images[chosen])
-    for place, image in enumerate(chosen):
-        result.difference = first_difference(
-            "csim",
-            package.design.graph,
-            int(image),
-            {name: codes[place] for name, codes in golden.items()},
-            {name: codes[place] for name, codes in traced.items()},
-        )
-        if result.difference is None and wrong[image]:
-            result.difference = logit_difference(
-                "csim", package.design.graph, int(image), expected[image], logits[image]
-            )
-        if result.difference is not None:
-            break
+    if found is not None:
+        image = int(chosen[found.image])
+        result.difference = replace(found, image=image)
+        result.frames = range(image, image + 1)
     result.seconds = time.perf_counter() - started
     return result
+
+
+def _csim_difference(package: Package, model: GoldenModel, images: Images) -> Difference | None:
+    """The first difference of the C++ when it is traced, the images one after another.
+
+    ``RuntimeError`` if the C++ stops without one.
+    """
+    binary = csim.compile(package.folder, trace=True)
+    found = csim_differences(binary, model, images)
+    if found is None:
+        for image in range(len(images)):
+            alone = csim_differences(binary, model, images[image : image + 1])
+            if alone is None:
+                played = csim.replay(binary, images[image : image + 1])
+                raise RuntimeError(f"image {image}: {played.complaint}")
+            if alone[0] is not None:
+                return replace(alone[0], image=image)
+        return None
+    return next((difference for difference in found if difference is not None), None)
+
+
+def csim_differences(
+    binary: csim.CsimBinary, model: GoldenModel, images: Images
+) -> list[Difference | None] | None:
+    """The first difference of every image's codes; None if the C++ did not get through them all."""
+    graph = model.graph
+    played = csim.replay(binary, images)
+    if len(played.logits) < len(images):
+        return None
+    golden = model.trace(images)
+    found: list[Difference | None] = []
+    for image, logits in enumerate(played.logits):
+        expected = {name: codes[image] for name, codes in golden.items()}
+        actual = {name: codes[image] for name, codes in played.codes.items()}
+        difference = first_difference("csim", graph, image, expected, actual)
+        wanted = expected[graph.output.name].reshape(-1)
+        if difference is None and (logits != wanted).any():
+            difference = logit_difference("csim", graph, image, wanted, logits)
+        found.append(difference)
+    return found
 
 
 def _verify_rtl(
@@ -152,9 +186,10 @@ def _verify_rtl(
         return
     run = RtlRun("rtl", len(images))
     play(run, package, model, simulation, images, expected, tell)
+    if run.difference is None:  # where all logits are right, a layer may have been rounded away
+        narrow(run, model, simulation, images, 0)
     result.wrong_images, result.failure = run.wrong_images, run.failure
-    # even where all logits are right, a wrong layer may have been rounded away
-    result.difference = run.difference or locate(run, package, model, simulation, images, 0)
+    result.difference, result.frames = run.difference, run.frames
     report.cycles = measure_cycles(package, simulation, images)
     result.seconds = time.perf_counter() - started
 
@@ -179,14 +214,15 @@ def as_json(report: Report) -> dict[str, Any]:
                 "wrong_images": stage.wrong_images,
                 "seconds": round(stage.seconds, 2),
                 "failure": stage.failure,
-                "difference": None if stage.difference is None else _plain(stage.difference),
+                "difference": None if stage.difference is None else plain(stage.difference),
             }
             for stage in report.stages
         ],
     }
 
 
-def _plain(difference: Difference) -> dict[str, Any]:
+def plain(difference: Difference) -> dict[str, Any]:
+    """A difference as plain data, with real values and its line of text."""
     step = difference.step
     real = {
         "expected_real": float(difference.expected * step),

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from lenetgen.cli import crosscheck as cli_crosscheck
 from lenetgen.cli.main import cli
 from lenetgen.codegen.cycles import measure
+from lenetgen.codegen.design import build_design
 from lenetgen.codegen.errors import UserError
 from lenetgen.codegen.formats import Rounding, quantized
 from lenetgen.codegen.ir import (
@@ -25,7 +26,9 @@ from lenetgen.codegen.ir import (
     Rescaling,
     Window,
 )
-from lenetgen.codegen.pipeline import to_float_graph
+from lenetgen.codegen.pipeline import to_float_graph, to_typed_graph
+from lenetgen.codegen.precision import preset
+from lenetgen.codegen.schedule import make_schedule
 from lenetgen.sim.crosscheck import as_json, crosscheck
 from lenetgen.sim.golden import GoldenModel
 from lenetgen.sim.hls4ml_layers import Arrays, Segment, split
@@ -34,10 +37,22 @@ from lenetgen.sim.package import Options, Package, load, write
 from lenetgen.sim.toolrun import ToolError
 
 from .crosscheck_networks import edited, typed
-from .small_networks import Builder, random_images, small_design, small_float_graph
+from .small_networks import FOLDS, Builder, random_images, small_float_graph
 
 IMAGES = random_images(30, 11)
 Key = tuple[str, bytes]
+
+
+def _with_ties(graph: Graph) -> Graph:
+    """Two weights half way between Q4.4 codes, where a second rounding goes the other way."""
+    conv = graph.ops[0]
+    assert isinstance(conv, Conv2D)
+    values = conv.weights.values.copy()
+    values[1, 1, 0] = (0.5 / 16, -1.5 / 16, 1.0)
+    return edited(graph, "conv1", weights=Const(values))
+
+
+FLOATS = _with_ties(to_float_graph(small_float_graph()))
 
 
 class _Kept:
@@ -85,7 +100,8 @@ def one_compilation(
 @pytest.fixture(scope="module")
 def emitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("crosscheck") / "mini"
-    design = small_design()
+    graph = to_typed_graph(FLOATS, preset("mixed", FLOATS))
+    design = build_design("mini", graph, make_schedule(graph, FOLDS))
     write(design, measure(design), Options(precision="mixed", model="small"), IMAGES[:3], folder)
     return folder
 
@@ -126,9 +142,6 @@ def test_keep_wants_an_empty_folder(package: Package, tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "mine"
 
 
-FLOATS = to_float_graph(small_float_graph())
-
-
 def _rounded_away(const: Const, layer: str, what: str) -> np.ndarray:
     """The code on the other side of each float: what a wrong rounding would have given."""
     (op,) = (op for op in FLOATS.ops if op.name == layer)
@@ -148,6 +161,8 @@ def test_all_layers_equal_with_parameters_hls4ml_quantized(package: Package) -> 
         progress=lambda phase, done, total: seen.update({phase: (done, total)}),
     )
     assert report.ok and report.difference is None and report.float_parameters
+    conv = package.design.graph.ops[0]
+    assert isinstance(conv, Conv2D) and conv.weights.values[1, 1, 0].tolist() == [1, -1, 16]
     assert [(layer.name, layer.values, layer.wrong) for layer in report.layers] == [
         (op.name, op.out.size * len(IMAGES), 0) for op in package.design.graph.ops
     ]

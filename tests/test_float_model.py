@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,8 @@ def test_softmax_and_relu() -> None:
     assert evaluate(Relu(name="r", x="x", out=out), x).tolist() == np.maximum(x, 0).tolist()
     limited = Relu(name="r", x="x", out=out, activation=Activation(relu=True, max_value=6.0))
     assert evaluate(limited, x).tolist() == [[0, 6, 0], [1, 1, 1]]
+    leaky = replace(limited, activation=Activation(True, 6.0, 2))
+    assert evaluate(leaky, x).tolist() == [[0, 6, -0.25], [1, 1, 1]]
 
 
 def test_ranges_and_batches(rng: np.random.Generator) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,22 @@ EQUAL: list[Any] = [
     ),
     pytest.param(
         lambda k, la: [
+            la.Conv2D(3, 3, padding="same"),
+            la.BatchNormalization(),
+            la.LeakyReLU(negative_slope=0.25),
+            la.AveragePooling2D(2),
+            la.ReLU(max_value=0.25, negative_slope=2.0**-16),
+            la.ZeroPadding2D(1),
+            la.LeakyReLU(negative_slope=0),
+            la.Conv2D(4, 3),
+            la.ReLU(negative_slope=0.5),
+            la.Flatten(),
+            la.Dense(3),
+        ],
+        id="leaky",
+    ),
+    pytest.param(
+        lambda k, la: [
             la.Activation("hard_sigmoid"),
             la.Conv2D(3, 3, padding="same", activation="tanh"),
             la.MaxPooling2D(2),
@@ -64,6 +81,27 @@ def test_padding_stays_behind_a_function_that_moves_zero(keras: Any) -> None:  #
     )
     with pytest.raises(UserError, match=r"layer pad: .* but s \(Lookup\) follows"):
         to_float_graph(convert(model))
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda la: la.LeakyReLU(name="r"), "0.3 .* the nearest are 1/4 and 1/2"),
+        (lambda la: la.LeakyReLU(negative_slope=0.2, name="r"), "nearest are 1/8 and 1/4"),
+        (lambda la: la.LeakyReLU(negative_slope=1.0, name="r"), "=1 .* supported are 1/2, 1/4"),
+        (lambda la: la.ReLU(negative_slope=2.0**-17, name="r"), r"supported are 1/2, .* 1/65536"),
+        (lambda la: la.Activation("leaky_relu", name="r"), "a slope of 0.2; .* use a LeakyReLU"),
+    ],
+    ids=["default", "above", "one", "tiny", "by_name"],
+)
+def test_other_slopes_are_refused(
+    keras: Any,  # noqa: F811
+    build: Callable[[Any], Any],
+    message: str,
+) -> None:
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2), build(keras.layers)])
+    with pytest.raises(UserError, match=r"layer 'r' \(\w+\): .*" + message):
+        convert(model)
 
 
 @pytest.mark.parametrize("layers", EQUAL)

@@ -236,8 +236,9 @@ CASES: list[Any] = [
         id="relu_of_zero",
     ),
     pytest.param(
-        lambda k, la: [k.Input((4,)), la.Dense(2), la.ReLU(negative_slope=0.25, name="r")],
-        "layer 'r' (ReLU): negative_slope=0.25 is not supported; supported is 0.0",
+        lambda k, la: [k.Input((4,)), la.Dense(2), la.ReLU(negative_slope=0.1, name="r")],
+        "layer 'r' (ReLU): negative_slope=0.1 is not supported; supported are powers of two; "
+        "the nearest are 1/16 and 1/8",
         id="leaky",
     ),
     pytest.param(

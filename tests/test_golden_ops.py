@@ -13,6 +13,7 @@ from lenetgen.codegen.formats import PIXEL, FixedPoint, Overflow, Rounding
 from lenetgen.codegen.ir import (
     Activation,
     AvgPool2D,
+    Cast,
     Const,
     Conv2D,
     Dense,
@@ -36,7 +37,8 @@ from lenetgen.sim.golden.model import kernel_for
 Q44 = FixedPoint(True, 8, 4, Rounding.RND, Overflow.SAT)
 MODES = list(itertools.product(Rounding, Overflow))
 RELU6 = Activation(relu=True, max_value=6.0)
-ACTIVATIONS = (Activation.LINEAR, Activation.RELU, RELU6)
+LEAKY = Activation(relu=True, negative_shift=3)
+ACTIVATIONS = (Activation.LINEAR, Activation.RELU, RELU6, LEAKY)
 
 
 # --- the reference: values, never codes, until the one cast at the end -----------------
@@ -84,10 +86,15 @@ def reference(op: Op, x: Tensor, image: Any) -> np.ndarray:
     if isinstance(op, Dense):
         values = [int(v) * x.fmt.step for v in np.ravel(image)]
         return np.array([_dense(op, values, n) for n in range(op.out.size)], dtype=object)
-    if isinstance(op, Relu):
-        reals = [activate(op.activation, int(v) * x.fmt.step) for v in np.ravel(image)]
+    if isinstance(op, (Relu, Cast)):
+        act = op.activation if isinstance(op, Relu) else Activation.LINEAR
+        reals = [activate(act, int(v) * x.fmt.step) for v in np.ravel(image)]
         flat = [cast(real, op.out.fmt) for real in reals]
         return np.array(flat, dtype=object).reshape(op.out.shape)
+    if isinstance(op, Lookup):  # its entries have a test of their own
+        assert op.table is not None
+        entries = [int(op.table.values[int(v) % op.table.values.size]) for v in np.ravel(image)]
+        return np.array(entries, dtype=object).reshape(op.out.shape)
     assert isinstance(op, InputTable)
     result = np.zeros(op.out.shape, dtype=object)
     for index in np.ndindex(op.out.shape):
@@ -134,6 +141,8 @@ def _finish(op: Any, total: Fraction, output: int) -> int:
 def activate(act: Activation, value: Fraction) -> Fraction:
     if not act.relu:
         return value
+    if value < 0 and act.negative_shift:
+        return value / 2**act.negative_shift
     top = value if act.max_value is None else Fraction(act.max_value)
     return max(min(value, top), Fraction(0))
 
@@ -169,7 +178,7 @@ def weighted(
         else Dense(name="layer", x="x", out=out, **fields)
     )
     accumulator = accumulator_for(op, x, op.weights, op.bias)
-    fmt = result or accumulator.format
+    fmt = result or activation.exact(accumulator.format)
     typed = Tensor("y", out_shape, fmt, fmt.min_code, fmt.max_code)
     return type(op)(**{**op.__dict__, "out": typed, "accumulator": accumulator}), x
 
@@ -283,7 +292,7 @@ def test_relu_in_every_mode(rng: np.random.Generator, mode: tuple[Rounding, Over
     for signed, width in itertools.product((True, False), (3, 6, 12)):
         to = FixedPoint(signed, width, 3, *mode)
         out = Tensor("y", x.shape, to, to.min_code, to.max_code)
-        for act in (*ACTIVATIONS, Activation(relu=True, max_value=0.5)):
+        for act in (*ACTIVATIONS, Activation(True, 0.5), Activation(True, 0.5, 2)):
             op = Relu(name="relu", x="x", out=out, activation=act)
             check(op, x, codes(rng, fmt, (20, 2, 3, 2)))
 

@@ -3,15 +3,19 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from lenetgen.codegen.formats import quantized
 from lenetgen.codegen.ir import (
     Activation,
     AvgPool2D,
     Cast,
+    Const,
     Conv2D,
     Dense,
+    Function,
     Graph,
+    Lookup,
     MaxPool2D,
     Op,
     Padding,
@@ -128,9 +132,33 @@ def test_what_hls4ml_cannot_express_splits_the_network() -> None:
         ["conv2", "fc1", "fc2"],
     ]
     assert segments[1].x == pool.out and segments[1].input_shape == (4, 4, 3)
-    assert (
-        "relu(max=6.0)" in split(edited(graph, "fc1", activation=Activation(True, 6.0)))[1]["fc1"]
+
+
+def test_tables_are_named() -> None:
+    graph = small_design().graph
+    first = graph.ops[0]
+    table = Const(np.zeros(256), quantized(8, 1))
+    lookup = Lookup(
+        name="pool1", x=first.out.name, out=first.out, function=Function.TANH, table=table
     )
+    assert split(graph.with_ops([first, lookup]))[1] == {
+        "pool1": "hls4ml has tables or constants of its own for tanh"
+    }
+
+
+def test_a_limit_counts_only_where_it_is_reached() -> None:
+    graph = small_design().graph
+    fc1 = graph.ops[3]
+    assert isinstance(fc1, Dense) and fc1.accumulator is not None
+    largest = float(fc1.accumulator.high * fc1.accumulator.format.step)
+    limited = Activation(True, largest / 2)
+    reasons = split(edited(graph, "fc1", activation=limited))[1]
+    assert reasons == {"fc1": f"hls4ml has no {limited.value} of the same meaning"}
+    layers = _only(edited(graph, "fc1", activation=Activation(True, largest)))
+    assert layers["op3_relu"].arguments == {"activation": "relu"}
+    x = graph.ops[0].out
+    relu = Relu(name="pool1", x=x.name, out=x, activation=Activation(True, float(x.fmt.step)))
+    assert set(split(graph.with_ops([graph.ops[0], relu]))[1]) == {"pool1"}
 
 
 def test_a_padded_pool_of_unsigned_codes_gets_zeros() -> None:

@@ -6,7 +6,7 @@ All parameter sets are instances in one top module; every input code of the narr
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,7 @@ class Case:
     shift: int = 0
     relu: bool = False
     limit: int = 0
+    leak: int = 0
     up: int = 0
     divisors: tuple[int, ...] = ()
 
@@ -52,6 +53,7 @@ class Case:
             return out | limit
         if self.module == "lng_requantize":
             act = {"RELU": int(self.relu), "LIMIT": f"{self.in_width}'d{self.limit}"}
+            act |= {"NEGATIVE_SHIFT": self.leak}
             return out | limit | cast | act | {"SHIFT": self.shift}
         if self.module == "lng_divide":
             divide = self._division()
@@ -104,7 +106,10 @@ class Case:
         """What it should make of the low bits of ``codes``."""
         half = 1 << (self.in_width - 1)
         x = (codes.astype(object) + half) % (2 * half) - half
-        if self.relu:
+        if self.leak:
+            top = np.minimum(x, self.limit) if self.limit else x
+            x = np.where(x < 0, x, top * (1 << self.leak))
+        elif self.relu:
             x = np.clip(x, 0, self.limit or None)
         if self.module == "lng_overflow":
             return overflow_codes(x, self.to).astype(np.int64)
@@ -131,6 +136,10 @@ def _requantize_cases(rng: np.random.Generator) -> list[Case]:
             out, relu = int(rng.integers(1, 9)), bool(rng.random() < 0.25)
             limit = int(rng.integers(0, half)) if relu and (half := 1 << (width - 1)) > 1 else 0
             cases.append(Case("lng_requantize", width, _format(out, mode), shift, relu, limit))
+            if relu:
+                leak = int(rng.integers(1, 5))
+                last = Case("lng_requantize", width, _format(out, mode), shift + leak, relu)
+                cases.append(replace(last, limit=limit, leak=leak))
         cases.append(Case("lng_requantize", NARROW, _format(5, mode), 3))
         cases.append(Case("lng_requantize", 4, _format(1, mode), int(rng.integers(0, 5))))
         cases.append(Case("lng_requantize", 1, _format(3, mode), int(rng.integers(-2, 4))))

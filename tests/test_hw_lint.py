@@ -73,7 +73,7 @@ LEGAL: dict[str, list[Parameters]] = {
         *_sets(ROUNDS=(1, 3), IN_SIGNED=(0, 1), ACC_WIDTH=(2, 50)),
         *_sets(PRODUCT_SHIFT=(0, 7), SHIFT=(-5, 30)),
         {"IN_WIDTH": 1, "WEIGHT_WIDTH": 1, "RELU": 1},
-        {"RELU": 1, "LIMIT": "20'd300"},
+        {"RELU": 1, "LIMIT": "20'd300", "NEGATIVE_SHIFT": 2},
     ],
     "lng_overflow": _sets(
         IN_WIDTH=(2, 8), OUT_WIDTH=(1, 20), OUT_SIGNED=(0, 1), OVERFLOW=(0, 1, 3)
@@ -93,10 +93,12 @@ LEGAL: dict[str, list[Parameters]] = {
         *_sets(LANES=(1, 2), IN_SIGNED=(0, 1), OUT_SIGNED=(0, 1), SHIFT=(-2, 0, 3, 12)),
         *_sets(IN_SIGNED=(0, 1), LIMIT=("9'd100",)),
         {"RELU": 0},
+        {"NEGATIVE_SHIFT": 3, "IN_SIGNED": 0},
     ],
     "lng_requantize": _sets(IN_WIDTH=(1, 7), OUT_WIDTH=(1, 5), SHIFT=(-2, 0, 1, 7, 9))
     + _sets(RELU=(0, 1), ROUNDING=(0, 1, 6))
-    + _sets(RELU=(0, 1), LIMIT=("16'd0", "16'd5")),
+    + _sets(RELU=(0, 1), LIMIT=("16'd0", "16'd5"))
+    + _sets(RELU=(1,), LIMIT=("16'd0", "16'd5"), NEGATIVE_SHIFT=(1, 9)),
     "lng_resize": _sets(IN_WIDTH=(1, 5), OUT_WIDTH=(1, 4, 9)),
     "lng_rom": [{"DEPTH": 1}, {"DEPTH": 5, "ADDR_WIDTH": 3}],
     "lng_round_up": _sets(ROUNDING=(0, 1, 2, 3, 4, 5, 6)),
@@ -150,6 +152,7 @@ ILLEGAL = [
     ("lng_reduce_tree", {"OPERATION": 3}, "lng_reduce_tree_unknown_operation"),
     ("lng_requantize", {"ROUNDING": 7}, "lng_round_up_unknown_rounding"),
     ("lng_requantize", {"OVERFLOW": -1}, "lng_overflow_unknown_mode_or_width"),
+    ("lng_requantize", {"NEGATIVE_SHIFT": 1}, "lng_requantize_shift_without_relu"),
     ("lng_rom", {"DEPTH": 3, "ADDR_WIDTH": 1}, "lng_rom_addr_width_too_small"),
     ("lng_window", {"PAD_TOP": 5}, "lng_window_padding_not_below_size"),
     ("lng_window", {"OUT_WIDTH": 31}, "lng_window_position_outside_image"),

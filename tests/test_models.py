@@ -15,9 +15,11 @@ import pytest
 from click.testing import CliRunner
 from lenetgen.cli.train import command as train_command
 from lenetgen.codegen.errors import UserError
-from lenetgen.codegen.frontend import load_model
+from lenetgen.codegen.frontend import convert, load_model
 from lenetgen.codegen.frontend.keras_runtime import import_keras
-from lenetgen.codegen.ir import WeightedOp
+from lenetgen.codegen.ir import Lookup, WeightedOp
+from lenetgen.codegen.pipeline import to_float_graph, to_typed_graph
+from lenetgen.codegen.precision import preset
 from lenetgen.models import training, zoo
 from lenetgen.models.archive import normalize, write_model
 from lenetgen.models.datasets import Dataset, load
@@ -70,6 +72,21 @@ def test_model_file_takes_names_and_paths(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     (tmp_path / "lenet5").mkdir()  # a folder of that name: the front end will say what it is
     assert zoo.model_file("lenet5") == Path("lenet5")
+
+
+def test_lenet5_of_1998_has_tables_and_means(keras: Any) -> None:
+    keras.utils.set_random_seed(1)
+    graph = to_float_graph(convert(zoo.build("lenet5-tanh")))
+    typed = to_typed_graph(graph, preset("mixed", graph))
+    kinds = [op.kind for op in typed.ops]
+    conv = ["Conv2D", "Lookup", "AvgPool2D"]
+    assert kinds == [*conv, *conv, "Dense", "Lookup", "Dense", "Lookup", "Dense"]
+    assert [len(op.table.values) for op in typed.ops if isinstance(op, Lookup) and op.table] == [
+        256,
+        256,
+        1024,
+        1024,
+    ]
 
 
 def test_checkpoint_is_a_trained_lenet5() -> None:

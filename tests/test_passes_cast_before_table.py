@@ -107,7 +107,7 @@ def test_auto_covers_what_was_seen_within_eight() -> None:
     assert results == {
         "fc0": quantized(10, 2),
         "f0": quantized(8, 1),
-        "fc1": quantized(10, 5),
+        "fc1": quantized(10, 4),
         "f1": quantized(8, 0, signed=False),
         "fc2": quantized(10, -1),
         "f2": quantized(8, 0, signed=False),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ from lenetgen.codegen.precision import (
 )
 
 SHAPE = (4, 4, 1)
+LEAKY = Activation(relu=True, negative_shift=2)
 
 
 def network() -> Graph:
@@ -247,3 +249,15 @@ def test_a_name_is_optional(tmp_path: Path) -> None:
     path = tmp_path / "types.toml"
     path.write_text(COMPLETE.replace('name = "mixed"', ""))
     assert from_toml(path, network()).name == "custom"
+
+
+def test_auto_keeps_the_sign_a_leak_lets_through() -> None:
+    graph = network()
+    leaky = [
+        replace(op, activation=LEAKY) if isinstance(op, (Conv2D, Relu)) else op for op in graph.ops
+    ]
+    ranges = {op.name: (-1.0, 1.0) for op in graph.ops}
+    layers = auto(graph.with_ops(leaky), ranges).layers
+    for name in ("conv", "average", "fc1", "relu"):
+        result = layers[name].result
+        assert result is not None and result.signed, name

@@ -94,6 +94,7 @@ def test_what_must_occur_follows_the_ir(monkeypatch: pytest.MonkeyPatch) -> None
         activation: ir.Activation = ir.Activation.LINEAR
         limit: float | None = None
         narrow: bool = False
+        shift: int = 3
 
     assert "Fancy" not in operator_kinds()
     monkeypatch.setattr(ir, "Fancy", Fancy, raising=False)
@@ -103,6 +104,7 @@ def test_what_must_occur_follows_the_ir(monkeypatch: pytest.MonkeyPatch) -> None
     labels += ["Activation relu no", "Activation relu yes"]
     labels += ["Fancy activation max_value not given", "Fancy activation max_value given"]
     labels += ["Fancy limit not given", "Fancy limit given", "Fancy narrow no", "Fancy narrow yes"]
+    labels += ["Fancy shift 3", "Fancy shift not 3"]
     assert set(labels) <= set(option_labels(Fancy))
     labels = [label for label in labels if label.startswith("Fancy")]
     assert {f"option: {label} (0)" for label in labels} <= set(missing)

@@ -16,9 +16,27 @@ def test_round_trip(number: int) -> None:
     assert from_parts(*to_parts(graph)) == graph
 
 
-@pytest.mark.parametrize("text", ["linear", "relu", "relu(max=6.0)", "relu(max=1e-05)"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "linear",
+        "relu",
+        "relu(max=6.0)",
+        "relu(max=1e-05)",
+        "relu(shift=3)",
+        "relu(max=6.0,shift=16)",
+    ],
+)
 def test_activations_have_names(text: str) -> None:
     assert Activation.parse(text).value == text
+
+
+@pytest.mark.parametrize(
+    "text", ["relu()", "relu(shift=0)", "relu(max=6.0shift=3)", "relu(,shift=3)", "relu(max=6)"]
+)
+def test_no_other_names_are_read(text: str) -> None:
+    with pytest.raises(ValueError, match="is no activation"):
+        Activation.parse(text)
 
 
 def test_fingerprint_sees_every_weight_and_type() -> None:

@@ -22,7 +22,9 @@ from lenetgen.codegen.ir import Activation, Dense, WeightedOp
 from lenetgen.codegen.render import write_text
 from lenetgen.codegen.schedule import Layer, layouts
 from lenetgen.codegen.verify import IRError, verify
+from lenetgen.models import fuzz as fuzz_module
 from lenetgen.models.fuzz import network_of, shrink_to_test
+from lenetgen.models.random_networks import RandomNetwork
 from lenetgen.sim.compare import Finding
 from lenetgen.sim.golden import GoldenModel
 from lenetgen.sim.rtl_networks import Network
@@ -191,6 +193,20 @@ def test_resized_cuts_weights_and_images_alike() -> None:
     assert cut >= 4
 
 
+def test_resized_takes_the_first_or_the_last_outputs() -> None:
+    case = next(
+        case
+        for case in map(case_of, range(30))
+        if isinstance(case.graph.ops[-1], Dense) and case.graph.output.size > 3
+    )
+    last = case.graph.ops[-1]
+    whole = constants(last)
+    for count, kept in ((2, slice(0, 2)), (-2, slice(-2, None))):
+        small = constants(resized(case, outputs={last.name: count}).graph.ops[-1])
+        np.testing.assert_array_equal(small["weights"].values, whole["weights"].values[:, kept])
+        np.testing.assert_array_equal(small["bias"].values, whole["bias"].values[kept])
+
+
 @pytest.mark.slow
 @pytest.mark.verilator
 @pytest.mark.parametrize("name", BUGS)
@@ -250,6 +266,25 @@ def test_command_reports_a_difference(tmp_path: Path, monkeypatch: pytest.Monkey
     assert json.loads(done.stdout)["reused"] == 0
     done = CliRunner().invoke(command, ["--seeds", "2", "--out", str(tmp_path)])
     assert done.exit_code == 0 and "all integers are equal" in done.stderr
+
+
+def test_a_network_without_golden_results_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = fuzz_module.random_network
+
+    def broken(seed: int) -> RandomNetwork:
+        if seed == 1:
+            raise ValueError("output array is read-only")
+        return draw(seed)
+
+    monkeypatch.setattr(fuzz_module, "random_network", broken)
+    monkeypatch.setattr(fuzz_module, "compare", lambda *_, **__: [])
+    report = fuzz_module.fuzz(range(3), tmp_path)
+    assert [str(one) for one in report.findings] == [
+        "random_1: golden: ValueError('output array is read-only')"
+    ]
+    assert not report.ok and report.tests == [] and report.coverage.networks == 2
 
 
 def test_unwritable_folder_is_one_line(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from .quantized import HANDLERS, SETTINGS
 
 MODELS = ("Sequential", "Functional", "Model")  # Model: a functional model of old .h5 files
 _DTYPES = ("float16", "bfloat16", "float32", "float64", "mixed_float16", "mixed_bfloat16")
-_POLICIES = ("DTypePolicy", "FloatDTypePolicy")  # of Keras 3, of Keras 3.0
+_POLICIES = ("DTypePolicy", "FloatDTypePolicy", POLICY)  # of Keras 3, of Keras 3.0, of Keras 2
 # Numbers that count nothing: seeds of initializers and addresses that tell shared objects apart.
 _NO_SIZES = ("seed", "shared_object_id")
 
@@ -95,8 +95,6 @@ def _check_dtype(stored: object, label: str) -> None:
     if isinstance(stored, dict):
         inner = stored.get("config")
         policy = inner.get("name") if isinstance(inner, dict) else None
-        if stored.get("class_name") == POLICY:
-            raise UserError(f"{label}: dtype {_short(policy)} of Keras 2: {ONLY_TF_KERAS}")
         if stored.get("class_name") not in _POLICIES:
             policy = stored.get("class_name")
     if policy is not None and policy not in _DTYPES:

@@ -131,7 +131,7 @@ class _Walk:
 
 def _is_bfloat16(item: Any) -> bool:
     """Tell whether an array holds floats of 16 bits in the way Keras 3 stores what HDF5 has not."""
-    return item.dtype == np.dtype("V2") and item.attrs.get("dtype") == "bfloat16"
+    return bool(item.dtype == np.dtype("V2") and item.attrs.get("dtype") == "bfloat16")
 
 
 def _bytes(text: object) -> bytes:

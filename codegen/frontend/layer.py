@@ -96,6 +96,11 @@ class KerasLayer:
         stored = import_keras().activations.serialize(self.layer.activation)
         while isinstance(stored, dict):  # a class, or a function with its own settings
             stored = stored.get("class_name") if stored.get("config") else stored.get("config")
+        if stored == "leaky_relu":
+            raise self.refuse(
+                "activation 'leaky_relu' has a slope of 0.2; supported are powers of two: "
+                "use a LeakyReLU layer with 1/8 or 1/4"
+            )
         if stored not in SUPPORTED_ACTIVATIONS:
             names = ", ".join(SUPPORTED_ACTIVATIONS[:-1])
             raise self.refuse(

@@ -19,7 +19,7 @@ from .chain import input_shape, layer_chain
 from .config_check import check_config, uses_hgq
 from .keras_runtime import import_keras, limited_weights
 from .layer import KerasLayer
-from .legacy import only_tf_keras
+from .legacy import only_tf_keras, readable
 from .limits import MAX_NUMBER
 from .model_file import ModelFile, read_model_file
 from .quantized import tabulated_input
@@ -99,8 +99,8 @@ def _keras_load(path: Path, file: ModelFile) -> Any:
     """Let Keras build the model and read its weights."""
     keras = import_keras()
     try:
-        with limited_weights(file.values):
-            return keras.saving.load_model(path, compile=False, safe_mode=True)
+        with readable(path, file.config) as source, limited_weights(file.values):
+            return keras.saving.load_model(source, compile=False, safe_mode=True)
     except UserError:
         raise
     except Exception as error:  # Keras raises all kinds; the file is at fault

@@ -37,7 +37,7 @@ from .quantizers import (
     uniform_format,
 )
 
-EXACT_ACTIVATIONS = ("linear", "relu", "softmax")
+EXACT_ACTIVATIONS = ("linear", "relu", "relu6", "softmax")
 INPUT_TABLE = "input_quantizer"
 _POINTWISE = (Rescaling, BatchNorm, Relu, Flatten, Reshape)
 

@@ -54,8 +54,8 @@ def import_hgq() -> Any:
 
     ``UserError`` if it isn't installed.
     """
-    if "hgq" in sys.modules:
-        return sys.modules["hgq"]
+    if (module := sys.modules.get("hgq")) is not None:
+        return module
     import_keras()
     with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
         warnings.simplefilter("ignore")  # of its dependencies
@@ -168,11 +168,13 @@ def parameter_format(quantizer: Any, values: Reals) -> FixedPoint:
     declared = uniform_format(quantizer)
     if declared is not None and _holds(declared, values):
         return declared
+    if overflow is Overflow.SAT_SYM and bool((values < 0).any()):
+        values = np.concatenate([values.ravel(), -values.ravel()])
     return replace(covering(values), rounding=rounding, overflow=overflow)
 
 
 def covering(values: Reals) -> FixedPoint:
-    """Return the smallest type that holds finite ``values`` exactly, and their negatives if signed.
+    """Return the smallest type that holds finite ``values`` exactly.
 
     ``FormatError`` if more than 62 bits are needed.
     """
@@ -186,8 +188,8 @@ def covering(values: Reals) -> FixedPoint:
     top = int(np.frexp(np.abs(nonzero).max())[1])
     if top + fraction > MAX_BITS:
         raise FormatError(f"its values span {top + fraction} bits; supported are {MAX_BITS}")
-    largest = int(np.ldexp(np.abs(nonzero).max(), fraction))
-    signed, width = bits_for(-largest if bool((values < 0).any()) else 0, largest)
+    low, high = (int(np.ldexp(end, fraction)) for end in (nonzero.min(), nonzero.max()))
+    signed, width = bits_for(low, high)
     return FixedPoint(signed, width, width - fraction)
 
 

@@ -60,11 +60,13 @@ def _typed(op: Op, x: Tensor, types: LayerPrecision) -> Op:
         out = replace(op.out, format=result, low=int(codes.min()), high=int(codes.max()))
         return replace(op, out=out, table=Const(codes, result))
     low, high = x.range
+    fraction = x.fmt.fraction_bits
     if isinstance(op, Relu):
-        low, high = _activated(op, low, high, x.fmt.fraction_bits)
+        low, high = _activated(op, low, high, fraction)
+        fraction += op.activation.negative_shift
     elif not isinstance(op, (AvgPool2D, Cast)):
         raise UserError(f"layer {op.name}: {op.kind} has no hardware meaning here")
-    return replace(op, out=_cast_tensor(op.out, x.fmt.fraction_bits, low, high, result))
+    return replace(op, out=_cast_tensor(op.out, fraction, low, high, result))
 
 
 def _typed_table(op: Lookup, x: Tensor, result: FixedPoint) -> Lookup:
@@ -83,7 +85,7 @@ def _typed_table(op: Lookup, x: Tensor, result: FixedPoint) -> Lookup:
 def _exact_result(op: Op, x: Tensor) -> FixedPoint:
     """The type that holds every result of ``op`` on ``x`` exactly."""
     if isinstance(op, Relu):
-        return x.fmt
+        return op.activation.exact(x.fmt)
     assert isinstance(op, AvgPool2D), f"{op.name}: {op.kind} needs a result type"
     pixels = max(math.prod(pair) for pair in itertools.product(*op.window.covered(*x.shape[:2])))
     return replace(x.fmt, width=x.fmt.width + pixels.bit_length() - 1)
@@ -95,10 +97,16 @@ def _typed_weighted(op: WeightedOp, x: Tensor, types: LayerPrecision) -> Op:
     bias = Const(quantize(op.bias.values, types.bias), types.bias)
     accumulator = _castable(accumulator_for(op, x, weights, bias), types.result)
     low, high = _activated(op, accumulator.low, accumulator.high, accumulator.format.fraction_bits)
+    exact = op.activation.exact(accumulator.format)
+    if exact.width > MAX_ACCUMULATOR_BITS:
+        raise UserError(
+            f"layer {op.name}: its activated sum needs {exact.width} bits; allowed are "
+            f"{MAX_ACCUMULATOR_BITS}: use narrower weight, bias or input types"
+        )
     if types.result is None:
-        out = replace(op.out, format=accumulator.format, low=low, high=high)
+        out = replace(op.out, format=exact, low=low, high=high)
     else:
-        out = _cast_tensor(op.out, accumulator.format.fraction_bits, low, high, types.result)
+        out = _cast_tensor(op.out, exact.fraction_bits, low, high, types.result)
     return replace(op, weights=weights, bias=bias, accumulator=accumulator, out=out)
 
 

@@ -44,12 +44,21 @@ def integers(values: Array) -> npt.NDArray[np.int64]:
 def activation(act: Activation, fraction_bits: int, high: int) -> Kernel:
     """Return ``act`` on codes of ``fraction_bits`` fraction bits, none larger than ``high``.
 
-    The result may overwrite its argument.
+    Results have ``act.negative_shift`` fraction bits more. They may overwrite the argument.
     """
     if not act.relu:
         return lambda codes: codes
     limit = act.binding_limit(fraction_bits, high)
-    return lambda codes: np.clip(codes, 0, limit, out=codes)
+    if not act.negative_shift:
+        return lambda codes: np.clip(codes, 0, limit, out=codes)
+    scale = 1 << act.negative_shift
+    top = high if limit is None else limit
+
+    def leak(codes: Array) -> Array:
+        whole = integers(codes)
+        return np.where(whole < 0, whole, np.minimum(whole, top) * scale)
+
+    return leak
 
 
 def requantizer(fraction_bits: int, to: FixedPoint, bound: int) -> Kernel:

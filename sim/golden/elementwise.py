@@ -13,6 +13,7 @@ def relu(op: Relu, x: Tensor) -> Kernel:
     """Kernel of any shape: the activation, then the cast."""
     fraction, fmt = x.fmt.fraction_bits, op.out.fmt
     act = activation(op.activation, fraction, x.range[1])
+    fraction += op.activation.negative_shift
     return lambda codes: cast_codes(act(integers(codes)), fraction, fmt)
 
 

@@ -16,7 +16,7 @@ def max_pool(op: MaxPool2D, x: Tensor) -> Kernel:
 
     def kernel(codes: Array) -> Array:
         windows = extract_windows(codes, op.window, low)
-        result = windows[:, :, :, 0, 0]
+        result = windows[:, :, :, 0, 0].copy()  # not a view: the next operator may overwrite it
         for row in range(op.window.size[0]):
             for column in range(op.window.size[1]):
                 if row or column:

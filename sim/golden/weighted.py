@@ -81,9 +81,10 @@ def _finish(op: WeightedOp, x: Tensor) -> Kernel:
     assert op.accumulator is not None
     fraction, fmt = op.accumulator.format.fraction_bits, op.out.fmt
     act = activation(op.activation, fraction, op.accumulator.high)
-    if fmt == op.accumulator.format:
+    if fmt == op.activation.exact(op.accumulator.format):
         return act
-    cast = requantizer(fraction, fmt, largest_sum(op, x))
+    shift = op.activation.negative_shift
+    cast = requantizer(fraction + shift, fmt, largest_sum(op, x) << shift)
 
     def finish(sums: Array) -> Array:
         if sums.dtype == object:
