@@ -76,9 +76,6 @@ def goal_options(command: Callable[..., Any]) -> Callable[..., Any]:
         )
         if fit and target_cycles is not None:
             raise UserError("--fit is the fastest design that fits: give it or --target-cycles")
-        for option, value in (("cycles", target_cycles), ("latency", target_latency)):
-            if value is not None and value < 1:
-                raise UserError(f"--target-{option} {value}: must be at least 1")
         return command(*args, goals=goals, **rest)
 
     limit = click.IntRange(min=0)

@@ -56,7 +56,7 @@ def test_dump_ir(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, _, _ = _run(capsys, "--out", str(tmp_path / "d"), "--dump-ir", str(tmp_path / "ir"))
     assert status == 0
     names = sorted(path.name for path in (tmp_path / "ir").iterdir())
-    assert names[0] == "00_frontend.txt" and names[-1] == "09_assign_formats.txt"
+    assert names[0] == "00_frontend.txt" and names[-1] == "10_assign_formats.txt"
     assert "acc=ap_fixed" in (tmp_path / "ir" / names[-1]).read_text()
 
 
@@ -71,9 +71,13 @@ MISTAKES = {
     "cycles": (["--target-cycles", "100"], "smallest possible value is 784"),
     "no-cycles": (["--target-cycles", "0"], "smallest possible value is 784"),
     "multipliers": (
-        ["--target-cycles", "1000", "--multipliers", "20"],
+        ["--target-cycles", "1000", "--max-dsp", "20", "--max-lut", "9000"],
         "nearest design that fits takes",
     ),
+    "latency": (["--target-cycles", "784", "--target-latency", "600"], "quickest design found"),
+    "negative-budget": (["--fit", "--max-lut", "-5"], "--max-lut"),
+    "unknown-part-size": (["--fit", "--part", "xc7a35tcpg236-1"], "xc7z020"),
+    "two-goals": (["--fit", "--target-cycles", "900"], "--fit"),
     "part": (["--part", "xc9z"], "xc7z020clg400-1"),
     "clock": (["--clock-mhz", "0"], "clock"),
     "name": (["--name", "module"], "--name 'module'"),
