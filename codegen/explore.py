@@ -114,6 +114,7 @@ class Explorer:
         chosen = legal[:FOLDS_TRIED]
         if nonzero_digits(op) <= CONSTANT_DIGITS:
             chosen.append(layer.constant())
+        chosen += [replace(fold, lut=True) for fold in chosen if not fold.constant]
         ready = [_with_units(op, x, source, fold, cycles) for fold in chosen]
         if not isinstance(op, Conv2D):
             return list(ready)
