@@ -28,6 +28,7 @@ from .common import (
     show_table,
 )
 from .goals import Goals, goal_options, planned
+from .presets import preset_precision
 
 BENCH_IMAGES = 8  # frames of the stimulus that comes with the benches
 
@@ -59,6 +60,7 @@ def command(
     precision: str | None,
     out: Path | None,
     goals: Goals,
+    preset: str | None,
     logits: str,
     dataset: str | None,
     part: str,
@@ -77,9 +79,9 @@ def command(
     design_name = _design_name(name, model)
     with console.status("loading the model (TensorFlow takes a few seconds)"):
         graph = float_graph(model, dump_ir)
-    choice = precision or default_precision(graph)
+    choice = precision or preset_precision(preset, model) or default_precision(graph)
     label = Path(choice).stem if choice.endswith(".toml") else choice
-    target = out or Path("build") / f"{design_name}-{label}"
+    target = out or Path("build") / f"{design_name}-{preset or label}"
     started = time.perf_counter()
     with console.status("emitting"):
         types, note = choose_precision(choice, graph, logits, dataset)

@@ -16,6 +16,7 @@ from ..codegen.explore import search
 from ..codegen.ir import Graph
 from ..codegen.resources import Resources, part_budget
 from ..codegen.schedule import schedule
+from .presets import PRESETS
 
 SHARE = 0.85  # of the part a design may take unless told otherwise: the rest is for routing
 
@@ -61,9 +62,21 @@ def goal_options(command: Callable[..., Any]) -> Callable[..., Any]:
         max_ff: int | None,
         max_dsp: int | None,
         max_bram: int | None,
-        pixels_per_clock: str,
+        pixels_per_clock: str | None,
+        preset: str | None,
         **rest: Any,
     ) -> Any:
+        named = PRESETS[preset].goals if preset is not None else {}
+        if named:  # options given beside the preset win
+            fit = fit or bool(named.get("fit") and target_cycles is None)
+            target_cycles = _or(target_cycles, None if fit else named.get("target_cycles"))
+            target_latency = _or(target_latency, named.get("target_latency"))
+            max_lut, max_dsp = (
+                _or(max_lut, named.get("max_lut")),
+                _or(max_dsp, named.get("max_dsp")),
+            )
+            max_bram = _or(max_bram, named.get("max_bram"))
+            pixels_per_clock = pixels_per_clock or str(named.get("pixels_per_clock", 1))
         goals = Goals(
             target_cycles,
             target_latency,
@@ -72,14 +85,20 @@ def goal_options(command: Callable[..., Any]) -> Callable[..., Any]:
             max_ff,
             max_dsp,
             max_bram,
-            int(pixels_per_clock),
+            int(pixels_per_clock or 1),
         )
         if fit and target_cycles is not None:
             raise UserError("--fit is the fastest design that fits: give it or --target-cycles")
-        return command(*args, goals=goals, **rest)
+        return command(*args, goals=goals, preset=preset, **rest)
 
     limit = click.IntRange(min=0)
+    presets = "; ".join(f"{name}: {preset.help}" for name, preset in PRESETS.items())
     options = [
+        click.option(
+            "--preset",
+            type=click.Choice(list(PRESETS)),
+            help=f"Goals with a name, and for the bundled LeNet-5 its types. {presets}.",
+        ),
         click.option("--target-cycles", type=int, help="Goal: at most this many cycles per frame."),
         click.option(
             "--target-latency",
@@ -90,9 +109,7 @@ def goal_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--pixels-per-clock",
             type=click.Choice(["1", "2", "4", "8"]),
-            default="1",
-            show_default=True,
-            help="Pixels a word of the input port carries.",
+            help="Pixels a word of the input port carries.  [1]",
         ),
         *(
             click.option(
@@ -111,6 +128,10 @@ def goal_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         wrapped = option(wrapped)
     return wrapped
+
+
+def _or(given: int | None, named: int | None) -> int | None:
+    return named if given is None else given
 
 
 def planned(name: str, typed: Graph, goals: Goals, part: str) -> tuple[Design, Timing]:
