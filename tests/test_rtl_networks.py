@@ -72,7 +72,7 @@ def test_zoo_covers_what_it_should(networks: list[Network]) -> None:
     dense = designs["dense_spans_words"].stages[-1]
     # a pack of several words whose last group is short
     assert dense.packed_words > 1 and dense.source.words % dense.packed_words != 0
-    for network in networks:  # a constant result would compare nothing
+    for network in networks[: len(ZOO)]:  # a constant result would compare nothing
         assert len(np.unique(network.logits, axis=0)) > 1, network.name
 
 
