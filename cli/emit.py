@@ -27,6 +27,7 @@ from .common import (
     float_graph,
     show_table,
 )
+from .estimate import estimate, estimate_line
 from .goals import Goals, goal_options, planned
 from .presets import preset_precision
 
@@ -122,6 +123,7 @@ def summary(package: Package, folder: Path, seconds: float) -> dict[str, Any]:
         "interval_cycles": timing.interval,
         "latency_cycles": timing.latency,
         "multipliers": design.schedule.multipliers,
+        "estimate": estimate(design, package.part),
         "seconds_after_imports": round(seconds, 2),
         "layers": {
             stage.op.name: {
@@ -168,4 +170,5 @@ def _print(console: Console, package: Package, folder: Path, seconds: float) -> 
         f"{rate:,.0f} frames/s at {1000 / package.clock_ns:g} MHz, unrouted; "
         f"emitted in {seconds:.1f} s"
     )
+    console.print(estimate_line(package.design, package.part))
     console.print(f"next: lenetgen verify {folder}")

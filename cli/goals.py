@@ -14,8 +14,8 @@ from ..codegen.design import Design, build_design
 from ..codegen.errors import UserError
 from ..codegen.explore import search
 from ..codegen.ir import Graph
-from ..codegen.resources import Resources, part_budget
-from ..codegen.schedule import schedule
+from ..codegen.resources import Resources, known_part, part_budget
+from ..codegen.schedule import DEFAULT_MULTIPLIERS, schedule
 from .presets import PRESETS
 
 SHARE = 0.85  # of the part a design may take unless told otherwise: the rest is for routing
@@ -47,6 +47,12 @@ class Goals:
             )
         }
         return Resources(**shares)
+
+    def multipliers(self, part: str) -> int:
+        """Multipliers of a design without a goal; a part of unknown size counts as the default."""
+        if self.dsp is None and not known_part(part):
+            return DEFAULT_MULTIPLIERS
+        return int(self.budget(part).dsp)
 
 
 def goal_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -140,9 +146,10 @@ def planned(name: str, typed: Graph, goals: Goals, part: str) -> tuple[Design, T
     With a goal every layer may be folded or constant; without, all layers are folded and as fast
     as the multipliers allow.
     """
-    budget = goals.budget(part)
-    if goals.fit or goals.pixels > 1 or not (goals.cycles is None and goals.latency is None):
+    wanted = goals.fit or goals.pixels > 1 or goals.cycles is not None or goals.latency is not None
+    if wanted:
+        budget = goals.budget(part)
         found = search(name, typed, budget, goals.cycles, goals.latency, goals.pixels)
         return found.design, found.timing
-    design = build_design(name, typed, schedule(typed, None, int(budget.dsp)))
+    design = build_design(name, typed, schedule(typed, None, goals.multipliers(part)))
     return design, measure(design)

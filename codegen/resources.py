@@ -62,6 +62,11 @@ PARTS: Mapping[str, Resources] = {
 }
 
 
+def known_part(part: str) -> bool:
+    """Whether the resources of ``part`` are known."""
+    return any(part.lower().startswith(prefix) for prefix in PARTS)
+
+
 def part_budget(part: str) -> Resources:
     """What ``part`` (a full name such as xc7z020clg400-1) holds; ``UserError`` if unknown."""
     for prefix, budget in PARTS.items():
