@@ -74,11 +74,18 @@ def goal_options(command: Callable[..., Any]) -> Callable[..., Any]:
             max_bram,
             int(pixels_per_clock),
         )
+        for name, limit in (
+            ("lut", max_lut),
+            ("ff", max_ff),
+            ("dsp", max_dsp),
+            ("bram", max_bram),
+        ):
+            if limit is not None and limit < 0:
+                raise UserError(f"--max-{name} {limit}: a number of 0 or more is needed")
         if fit and target_cycles is not None:
             raise UserError("--fit is the fastest design that fits: give it or --target-cycles")
         return command(*args, goals=goals, **rest)
 
-    limit = click.IntRange(min=0)
     options = [
         click.option("--target-cycles", type=int, help="Goal: at most this many cycles per frame."),
         click.option(
@@ -97,7 +104,7 @@ def goal_options(command: Callable[..., Any]) -> Callable[..., Any]:
         *(
             click.option(
                 f"--max-{name}",
-                type=limit,
+                type=int,
                 help=f"At most this many {what}.  [85 % of the part]",
             )
             for name, what in (
