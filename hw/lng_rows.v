@@ -123,8 +123,13 @@ module lng_rows #(
                 assign read_addr  = read_word;
             end else begin : gen_slot_addr
                 // memories before the window's first one hold the later rows
-                wire [SLOT_WIDTH-1:0] here_slot =
-                    (BANK_32[BANK_WIDTH-1:0] < bank) ? slot + 1'b1 : slot;
+                wire later;
+                wire [SLOT_WIDTH-1:0] here_slot = later ? slot + 1'b1 : slot;
+                if (r == ROWS - 1) begin : gen_never
+                    assign later = 1'b0;
+                end else begin : gen_compare
+                    assign later = BANK_32[BANK_WIDTH-1:0] < bank;
+                end
                 assign write_addr = {write_slot_q, write_word_q};
                 assign read_addr  = {here_slot, read_word};
             end

@@ -7,7 +7,6 @@ random networks more (the slow test).
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from lenetgen.models.random_networks import random_images, random_network
 from lenetgen.sim import verilator
 
 from .rtl_batch import Batch, Play, to_words
-from .rtl_networks import Network, make_batch, problems, record_of, timing_problems
+from .rtl_networks import PACES, Network, make_batch, play_all, record_of
 from .rtl_zoo import ZOO
 
 pytestmark = [pytest.mark.verilator, pytest.mark.slow]
@@ -25,14 +24,6 @@ SEEDS = range(12)
 MORE_SEEDS = int(os.environ.get("LENETGEN_SEEDS", "0"))
 PER_BUILD = 20
 FRAMES = 14
-CYCLES = 25_000  # long networks play fewer frames
-PACES = {
-    "full": {},
-    "gaps": {"gap": 30, "burst": 2},
-    "stalls": {"stall": 30, "burst": 2},
-    "both": {"gap": 25, "stall": 25, "burst": 4},
-    "bursts": {"gap": 3, "stall": 3, "burst": 100},
-}
 
 
 def _random(seed: int) -> Network:
@@ -44,39 +35,6 @@ def _random(seed: int) -> Network:
 def _zoo(name: str) -> Network:
     graph, folds = ZOO[name]()
     return Network.of(name, graph, folds, random_images(graph, FRAMES, len(name)))
-
-
-def _frames(network: Network) -> list[int]:
-    """As many frames as ``CYCLES`` allow, at least four."""
-    count = CYCLES // max(network.timing.interval, 1)
-    return list(range(max(4, min(FRAMES, count))))
-
-
-def _play_all(batch: Batch, networks: Sequence[Network], pace: str, seed: int) -> list[str]:
-    """What goes wrong at that pace, back to back and isolated."""
-    found = []
-    for isolated in (False, True):
-        frames = {network.name: _frames(network) for network in networks}
-        plays = {
-            f"d_{network.name}": network.play(
-                frames[network.name], isolated=isolated, seed=seed, **PACES[pace]
-            )
-            for network in networks
-        }
-        records = batch.play(plays, wiggle=pace == "both")
-        for network in networks:
-            record, played = record_of(records, network), frames[network.name]
-            wrong = problems(network, record, played)
-            if pace == "full" and not isolated:
-                wrong += timing_problems(network, record, len(played))
-            if pace == "full" and isolated:
-                words = network.design.source.words
-                last = record.out.cycles[network.outputs - 1 :: network.outputs]
-                latency = network.timing.latency
-                if set(last - record.taken[::words]) != {latency}:
-                    wrong.append(f"latency {last - record.taken[::words]}, predicted {latency}")
-            found += [f"{network.name} {pace} isolated={isolated}: {text}" for text in wrong]
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +56,7 @@ def batch(networks: list[Network], folder: Path) -> Batch:
 def test_every_stream_and_every_cycle(
     batch: Batch, networks: list[Network], pace: str, seed: int
 ) -> None:
-    assert _play_all(batch, networks, pace, seed) == []
+    assert play_all(batch, networks, pace, seed) == []
 
 
 def test_zoo_covers_what_it_should(networks: list[Network]) -> None:
@@ -225,4 +183,4 @@ def test_more_random_networks(start: int, tmp_path: Path, seed: int) -> None:
     seeds = range(start, min(start + PER_BUILD, 100 + MORE_SEEDS))
     networks = [_random(number) for number in seeds]
     batch = make_batch(tmp_path, networks)
-    assert [text for pace in PACES for text in _play_all(batch, networks, pace, seed)] == []
+    assert [text for pace in PACES for text in play_all(batch, networks, pace, seed)] == []
