@@ -227,9 +227,8 @@ def _chain(stage: Stage, name: str) -> tuple[tuple[Link, ...], tuple[Part, ...]]
         reads_user = isinstance(op, AvgPool2D)
         masks = 0 if stage.feed is Feed.FLAT else rows + columns
         links.append(Link("window", lanes * stage.copies * width, masks, reads_user))
-        module, values = window_module(stage)
-        part = Part(module, "u_window", values, source, "window", writes_user=masks > 0)
-        parts.append(part)
+        module, windowing = window_module(stage)
+        parts.append(Part(module, "u_window", windowing, source, "window", writes_user=masks > 0))
         source = "window"
     if isinstance(op, (Conv2D, Dense)):
         assert stage.fold is not None
@@ -248,13 +247,13 @@ def _chain(stage: Stage, name: str) -> tuple[tuple[Link, ...], tuple[Part, ...]]
             mvu = _mvu_parameters(stage, op, name)
             parts.append(Part("lng_mvu", "u_mvu", mvu, source, "m_axis"))
     elif isinstance(op, MaxPool2D):
-        pool = parameters(
+        pooling = parameters(
             POSITIONS=op.window.size[0] * op.window.size[1],
             CHANNELS=stage.result.channels,
             LANE_WIDTH=width,
             SIGNED=int(stage.x.fmt.signed),
         )
-        parts.append(Part("lng_maxpool", "u_maxpool", pool, source, "m_axis"))
+        parts.append(Part("lng_maxpool", "u_maxpool", pooling, source, "m_axis"))
     elif isinstance(op, AvgPool2D):
         values = average_parameters(op, stage.x)
         cast = [p for p in cast_parameters(0, op.out.fmt) if p.name != "SHIFT"]

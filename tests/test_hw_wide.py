@@ -289,8 +289,11 @@ def test_line_buffers_in_turns_send_a_window_a_cycle(
         rows = wide.outputs // columns
         least = max(height * width // wide.pixels, rows * max(columns, -(-width // wide.units)))
         out = records[f"wide_{name}"].out.cycles[wide.outputs - 1 :: wide.outputs]
-        if wide.units > 1 and wide.slots > 1:
+        if wide.units > 1 and wide.slots > 1 and rows % wide.units == 0:
             assert set(np.diff(out[10:])) == {least}, name
+        elif wide.units > 1:  # the first unit sends a frame's last row and the next one's first
+            pause = max(width - columns, 0) if wide.slots > 1 else rows * width
+            assert least <= (out[39] - out[19]) / 20 <= least + pause, name
         else:
             assert least <= (out[39] - out[19]) / 20, name
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from lenetgen.codegen.feeds import Feed
 from lenetgen.models.random_networks import random_images, random_network
 
 from .rtl_batch import Batch
@@ -15,7 +16,7 @@ from .wide_networks import WIDE, Wide, plan
 
 pytestmark = [pytest.mark.verilator, pytest.mark.slow]
 
-SEEDS = range(3000, 3020)
+SEEDS = range(3000, 3010)
 FRAMES = 10
 PACES = ("full", "both", "bursts")
 
@@ -38,7 +39,7 @@ def networks() -> list[Network]:
 
 @pytest.fixture(scope="module")
 def batch(networks: list[Network], tmp_path_factory: pytest.TempPathFactory) -> Batch:
-    return make_batch(tmp_path_factory.mktemp("wide"), networks)
+    return make_batch(tmp_path_factory.mktemp("wide"), networks, opt="-O0")
 
 
 @pytest.mark.parametrize("pace", PACES)
@@ -46,3 +47,29 @@ def test_every_stream_and_every_cycle(
     batch: Batch, networks: list[Network], pace: str, seed: int
 ) -> None:
     assert play_all(batch, networks, pace, seed) == []
+
+
+def test_every_feed_and_every_engine_is_there(networks: list[Network]) -> None:
+    stages = [stage for network in networks for stage in network.design.stages]
+    kinds = {
+        (stage.op.kind, stage.feed, stage.adders is not None)
+        for stage in stages
+        if stage.window is not None
+    }
+    for feed in Feed:
+        assert any(kind[1] is feed for kind in kinds if kind[0] == "MaxPool2D"), feed
+        if feed is not Feed.FLAT:
+            assert any(kind[0] == "Conv2D" and kind[1:] == (feed, False) for kind in kinds), feed
+        assert any(kind[0] == "Conv2D" and kind[1:] == (feed, True) for kind in kinds), feed
+    assert {network.design.schedule.pixels for network in networks} >= {1, 2, 4, 8}
+    turns = [stage for stage in stages if stage.units > 1]
+    assert {stage.adders is not None for stage in turns} == {False, True}
+    assert any(stage.slots > 1 and stage.pixels > 1 for stage in turns)
+    dense = [stage for stage in stages if stage.op.kind == "Dense" and stage.adders is not None]
+    assert any(stage.packed_words > 1 for stage in dense)
+    outputs = [output for stage in stages if stage.adders for output in stage.adders.outputs]
+    assert any(output.negate for output in outputs)
+    assert any(output.node is None for output in outputs)  # a bias alone
+    assert any(network.design.result.groups == 1 for network in networks if network.outputs > 9)
+    for network in networks:  # a constant result would compare nothing
+        assert len(np.unique(network.logits, axis=0)) > 1, network.name
