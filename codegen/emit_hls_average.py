@@ -70,7 +70,7 @@ def average_for(op: AvgPool2D, x: Tensor) -> Average:
             f"layer {op.name}: its exact mean needs {number_bits} bits; allowed are "
             f"{MAX_NUMBER_BITS}: use fewer fraction bits in the type of its input or result"
         )
-    whole = bits_for(4 * quotient[0] - 1, 4 * quotient[1] + 3)[1]
+    whole = bits_for(min(4 * quotient[0] - 1, -1), 4 * quotient[1] + 3)[1]  # a signed type
     return Average(
         rows=rows,
         columns=columns,

@@ -140,7 +140,7 @@ def _compare_rtl(
     networks: Sequence[Network], folder: Path, paces: Sequence[Pace], seed: int
 ) -> list[Finding]:
     try:
-        batch = make_batch(folder, networks)
+        batch = make_batch(folder, networks, opt="-O0")  # small: they compile longer than they run
     except (ToolError, UserError) as error:
         if len(networks) == 1:
             return [Finding(networks[0].name, "rtl", f"build: {error}")]

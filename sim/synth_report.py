@@ -12,7 +12,7 @@ from typing import Any
 
 from . import timing, yosys
 from .cell_timing import cell_timings
-from .synthesis import SYNTHESIS, Netlist
+from .synthesis import Netlist, synthesis_commands
 from .timing import Path as TimingPath
 from .utilisation import XC7Z020, Device, Utilisation, count
 
@@ -47,7 +47,7 @@ class SynthReport:
         """Plain data; the paths of the modules only (a layer's is the worst of its modules')."""
         return {
             "tool": self.tool,
-            "script": SYNTHESIS,
+            "script": synthesis_commands("TOP"),
             "device": {"name": self.device.name, **_budget(self.device)},
             "total": {
                 **self.total.used.as_json(),

@@ -163,10 +163,11 @@ def trained(layers: Layers, shape: tuple[int, ...], seed: int, steps: int = 4) -
 def _jitter(inner: Any, rng: np.random.Generator) -> None:
     """Move the bits of every element by up to two, where elements have bits of their own.
 
-    Training widens what wraps around until nothing does: take an integer bit back.
+    Training widens what wraps around until nothing does: take up to two integer bits back.
     """
     if inner.overflow_mode == "WRAP" and not inner._is_weight:
-        inner._i.assign(inner._i - 1)
+        _, i, f = (np.asarray(value) for value in inner.kif)
+        inner._i.assign(np.minimum(np.maximum(i - 2, 3 - f), i))
     for name in ("_b", "_f"):
         variable = getattr(inner, name, None)
         if variable is not None and np.prod(variable.shape) > 1:

@@ -99,6 +99,10 @@ def _valid(net: Net) -> Net:
     return net.conv(2, (3, 3), (1, 1), stride=(2, 1)).max((2, 2), (1, 1)).dense(2, (1, 1))
 
 
+def _overlap(net: Net) -> Net:
+    return net.max((3, 2), (1, 1)).conv(2, (2, 2), (1, 1)).dense(2, (1, 1))
+
+
 def _average(net: Net) -> Net:
     return net.average((2, 2), (2, 2)).conv(2, (2, 2), (1, 1), same=True).dense(2, (1, 1))
 
@@ -137,6 +141,7 @@ _NETS: dict[str, tuple[tuple[int, ...], Callable[[Net], Net], int, int]] = {
     "w_pool_last": ((6, 12, 1), _pool_last, 8, 1),
     "w_valid_7": ((7, 7, 1), _valid, 4, 2),
     "w_valid_8": ((9, 8, 1), _valid, 4, 4),
+    "w_overlap_8": ((6, 8, 2), _overlap, 4, 2),
     "w_average_6": ((6, 6, 2), _average, 2, 2),
     "w_average_7": ((7, 7, 1), _average, 4, 2),
     "w_dense": ((3, 5, 1), _dense, 4, 1),

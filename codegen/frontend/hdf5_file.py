@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..errors import UserError
+from .isolated import isolated
 from .limits import MAX_CONFIG, MAX_FILE, MAX_OBJECTS, MAX_OTHER, MAX_RATIO, SMALL, mebibytes
 
 _MAX_LEVELS = 64  # groups in groups
@@ -33,10 +34,16 @@ class Hdf5Facts:
 
 
 def inspect(source: Path | BinaryIO, size: int, attributes: Collection[str] = ()) -> Hdf5Facts:
-    """Walk a file of ``size`` bytes and read text attributes of its root.
+    """Walk a file of ``size`` bytes, reading all of it, and return text attributes of its root.
 
-    ``UserError`` without the path if the file is damaged or holds what is not supported.
+    It happens in a process of its own: what HDF5 would crash on crashes there. ``UserError``
+    without the path if the file is damaged or holds what is not supported.
     """
+    crash = "truncated or damaged HDF5 file (reading it ends the process)"
+    return isolated(lambda: _inspect(source, size, attributes), crash)
+
+
+def _inspect(source: Path | BinaryIO, size: int, attributes: Collection[str]) -> Hdf5Facts:
     import h5py
 
     try:
@@ -49,6 +56,8 @@ def inspect(source: Path | BinaryIO, size: int, attributes: Collection[str] = ()
                     f"more than {mebibytes(MAX_CONFIG + MAX_OTHER)} beside the weights; "
                     "a model's configuration takes some kilobytes"
                 )
+            for item, name in walk.attributes:
+                item.attrs[name]  # as Keras will do with some
             texts = {name: _bytes(file.attrs[name]) for name in attributes if name in file.attrs}
             return Hdf5Facts(walk.values, texts)
     except UserError:
@@ -64,6 +73,7 @@ class _Walk:
     def __init__(self, h5py: Any) -> None:
         self._h5py = h5py
         self._objects = 0
+        self.attributes: list[tuple[Any, str]] = []
         self.values = 0
         self.declared = 0  # bytes when read
         self.stored = 0  # bytes in the file
@@ -119,6 +129,7 @@ class _Walk:
             raise UserError(f"its arrays take more than {mebibytes(MAX_FILE)} (at {label})")
         if values * kind.itemsize > max(SMALL, MAX_RATIO * stored):
             raise UserError(f"HDF5 array {label} is larger than {MAX_RATIO} times what is stored")
+        item[()]  # as Keras will do
 
     def _attributes(self, item: Any) -> None:
         """Refuse attributes that claim a size no honest file has, before anybody reads them."""
@@ -127,6 +138,7 @@ class _Walk:
             elements = attribute.get_space().get_simple_extent_npoints()
             if elements * attribute.get_type().get_size() > MAX_CONFIG:
                 raise UserError(f"HDF5 attribute {name[:60]!r} takes more than {MAX_CONFIG} bytes")
+            self.attributes.append((item, name))
 
 
 def _is_bfloat16(item: Any) -> bool:
