@@ -93,11 +93,18 @@ def goal_options(command: Callable[..., Any]) -> Callable[..., Any]:
             max_bram,
             int(pixels_per_clock or 1),
         )
+        for name, limit in (
+            ("lut", max_lut),
+            ("ff", max_ff),
+            ("dsp", max_dsp),
+            ("bram", max_bram),
+        ):
+            if limit is not None and limit < 0:
+                raise UserError(f"--max-{name} {limit}: a number of 0 or more is needed")
         if fit and target_cycles is not None:
             raise UserError("--fit is the fastest design that fits: give it or --target-cycles")
         return command(*args, goals=goals, preset=preset, **rest)
 
-    limit = click.IntRange(min=0)
     presets = "; ".join(f"{name}: {preset.help}" for name, preset in PRESETS.items())
     options = [
         click.option(
@@ -120,7 +127,7 @@ def goal_options(command: Callable[..., Any]) -> Callable[..., Any]:
         *(
             click.option(
                 f"--max-{name}",
-                type=limit,
+                type=int,
                 help=f"At most this many {what}.  [85 % of the part]",
             )
             for name, what in (

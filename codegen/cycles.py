@@ -11,9 +11,10 @@ from collections import deque
 from dataclasses import dataclass
 from itertools import pairwise
 
+from .cycle_windows import Fifo, FlatPool, FlatWindow, LineBuffer, LineBuffers, Split
 from .design import FLAG_DEPTH, PORT_DEPTH, Design, Stage
-from .feeds import Feed, pooled_group
-from .ir import Conv2D, Dense, MaxPool2D, Tensor, Window, WindowOp
+from .feeds import Feed
+from .ir import Conv2D, Dense, WindowOp
 from .layout import StreamLayout
 
 MAX_FRAMES = 40
@@ -37,31 +38,6 @@ class Timing:
     peaks: tuple[int, ...]
 
 
-class _Fifo:
-    """lng_fifo: decisions see the fill level at the start of the cycle."""
-
-    def __init__(self, depth: int) -> None:
-        self.depth = depth
-        self.count = 0
-        self.delta = 0
-        self.peak = 0
-
-    @property
-    def room(self) -> bool:
-        return self.count < self.depth
-
-    @property
-    def filled(self) -> bool:
-        return self.count > 0
-
-    def commit(self) -> bool:
-        changed = self.delta != 0
-        self.count += self.delta
-        self.delta = 0
-        self.peak = max(self.peak, self.count)
-        return changed
-
-
 class _Pack:
     """lng_pack: words of a group collected, the last one passing through."""
 
@@ -78,242 +54,30 @@ class _Pack:
         self.seen = 0 if self.seen == self.total - 1 else self.seen + 1
 
 
-class _Window:
-    """lng_window: writer, reader, dummy columns, position of the completing column."""
-
-    def __init__(
-        self,
-        window: Window,
-        x: Tensor,
-        out: Tensor,
-        pixels: int = 1,
-        slots: int = 1,
-        unit: int = 0,
-        units: int = 1,
-    ) -> None:
-        self.pixels = pixels
-        self.height, self.width, _ = x.image_shape
-        self.rows, self.columns = window.size
-        self.stride_y, self.stride_x = window.stride[0] * units, window.stride[1]
-        self.out_height, self.out_width = -(-(out.shape[0] - unit) // units), out.shape[1]
-        pad = window.padding
-        top = pad.top - unit * window.stride[0]
-        over = (self.out_width - 1) * self.stride_x - pad.left + self.columns - self.width
-        self.lag = max(over, 0)
-        self.first_x = self.columns - 1 - pad.left - self.lag
-        self.last_x = self.first_x + (self.out_width - 1) * self.stride_x
-        self.first_need = min(self.rows - 1 - top, self.height - 1) * self.width
-        self.first_limit = (self.rows * slots - top) * self.width
-        self.available = self.x = self.y = self.at_x = 0
-        self.need, self.limit = self.first_need, self.first_limit
-        self.column_valid = self.column_real = self.valid = False
-        self.real = [False] * self.lag  # real[0] is the newest
-
-    @property
-    def ready(self) -> bool:
-        return self.available + self.pixels <= self.limit + self.x
-
-    def tick(self, write: bool, accept: bool) -> None:
-        step = not self.valid or accept
-        present = self.available > self.need + self.x
-        pending = (self.column_valid and self.column_real and self.lag > 0) or any(self.real)
-        if step:
-            completes = False
-            if self.column_valid:
-                if self.lag:
-                    arrives = self.real.pop()
-                    self.real.insert(0, self.column_real)
-                else:
-                    arrives = self.column_real
-                if arrives:
-                    offset = self.at_x - self.first_x
-                    completes = (
-                        offset >= 0 and self.at_x <= self.last_x and offset % self.stride_x == 0
-                    )
-                    self.at_x = (self.at_x + 1) % self.width
-            self.valid = completes
-            self.column_real = present
-            self.column_valid = present or (self.x == 0 and pending)
-            if present:
-                self._read()
-        self.available += self.pixels * write
-
-    def _read(self) -> None:
-        self.x += 1
-        if self.x < self.width:
-            return
-        self.x = 0
-        self.y += 1
-        if self.y < self.out_height:
-            self.need = min(self.need + self.stride_y * self.width, (self.height - 1) * self.width)
-            self.limit += self.stride_y * self.width
-            return
-        self.y = 0
-        self.need, self.limit = self.first_need, self.first_limit
-        self.available -= self.height * self.width
-
-
-class _Windows:
-    """lng_windows: the units, their FIFOs, and whose turn it is."""
-
-    def __init__(self, stage: Stage, window: Window) -> None:
-        self.units = [
-            _Window(window, stage.x, stage.op.out, stage.pixels, stage.slots, unit, stage.units)
-            for unit in range(stage.units)
-        ]
-        self.fifos = [_Fifo(stage.unit_fifo) for _ in self.units]
-        self.height, self.width = stage.op.out.shape[:2]
-        self.turn = self.at_x = self.at_y = 0
-
-    @property
-    def ready(self) -> bool:
-        return all(fifo.room for fifo in self.fifos)
-
-    @property
-    def valid(self) -> bool:
-        return self.units[self.turn].valid
-
-    def tick(self, write: bool, accept: bool) -> None:
-        for index, (unit, fifo) in enumerate(zip(self.units, self.fifos, strict=True)):
-            taken = fifo.filled and unit.ready
-            unit.tick(taken, accept and index == self.turn)
-            fifo.delta += write - taken
-        for fifo in self.fifos:
-            fifo.commit()
-        if accept:
-            self.at_x += 1
-            if self.at_x == self.width:
-                self.at_x = 0
-                self.at_y = (self.at_y + 1) % self.height
-                self.turn = self.at_y % len(self.units)
-
-
-class _FlatWindow:
-    """lng_flat_window: tags of the words in the line."""
-
-    def __init__(self, stage: Stage, window: Window) -> None:
-        _, width, _ = stage.x.image_shape
-        rows, columns = window.size
-        pad = window.padding
-        ahead = (rows - 1 - pad.top) * width + columns - 1 - pad.left
-        self.real = [False] * (-(-ahead // stage.pixels) + 1)  # real[0] is the newest
-        self.words = stage.source.words
-        self.accepted = 0
-        self.free = True
-
-    @property
-    def valid(self) -> bool:
-        return self.real[-1]
-
-    def tick(self, offered: bool, taken: bool) -> bool:
-        """Advance by a cycle; return whether the offered word is taken."""
-        free = not self.real[-1] or taken
-        dummy = not offered and self.accepted == 0 and any(self.real[:-1])
-        accept = offered and free
-        if accept or (dummy and free):
-            self.real.pop()
-            self.real.insert(0, accept)
-        elif taken:
-            self.real[-1] = False
-        if accept:
-            self.accepted = (self.accepted + 1) % self.words
-        return accept
-
-
-class _FlatPool:
-    """lng_flat_maxpool: the word register, its row and column, the FIFO, the groups sent."""
-
-    def __init__(self, stage: Stage) -> None:
-        op = stage.op
-        assert isinstance(op, MaxPool2D)
-        height, width, _ = stage.x.image_shape
-        self.rows, columns = op.window.size
-        self.pooled, self.row = stage.pixels // columns, width // columns
-        self.group = pooled_group(op, stage.x, stage.source)
-        self.used = height // self.rows * self.rows
-        self.words = stage.source.words
-        self.fifo = _Fifo(stage.unit_fifo)
-        self.queue: deque[int] = deque()  # groups of the words in the FIFO
-        self.valid = False
-        self.word = self.sent = 0
-
-    def complete(self) -> int:
-        """Groups that the registered word completes."""
-        first = self.word * self.pooled
-        rows = (divmod(first + at, self.row)[0] for at in range(0, self.pooled, self.group))
-        return sum(row % self.rows == self.rows - 1 and row < self.used for row in rows)
-
-    def tick(self, offered: bool, room: bool) -> tuple[bool, bool]:
-        """Advance by a cycle; return (word taken, group sent)."""
-        groups = self.complete()
-        leave = groups == 0 or self.fifo.room
-        accept = offered and (not self.valid or leave)
-        sent = self.fifo.filled and room
-        if sent:
-            self.sent += 1
-            if self.sent == self.queue[0]:
-                self.sent = 0
-                self.queue.popleft()
-                self.fifo.delta -= 1
-        if self.valid and leave:
-            if groups:
-                self.queue.append(groups)
-                self.fifo.delta += 1
-            self.word = (self.word + 1) % self.words
-        if not self.valid or leave:
-            self.valid = offered
-        self.fifo.commit()
-        return accept, sent
-
-
-class _Split:
-    """lng_chunk in front of a line buffer: pixels of a wide word, one a cycle."""
-
-    def __init__(self, stage: Stage) -> None:
-        self.per_word, self.words = stage.pixels, stage.source.words
-        pixels = stage.x.image_shape[0] * stage.x.image_shape[1]
-        self.last = pixels % self.per_word or self.per_word
-        self.count = self.word = 0
-
-    @property
-    def final(self) -> bool:
-        limit = self.last if self.word == self.words - 1 else self.per_word
-        return self.count == limit - 1
-
-    def move(self) -> bool:
-        """Pass a pixel on; return whether it was the word's last."""
-        if not self.final:
-            self.count += 1
-            return False
-        self.count = 0
-        self.word = (self.word + 1) % self.words
-        return True
-
-
 class _Stage:
     """A stage between two FIFOs."""
 
-    def __init__(self, stage: Stage, before: _Fifo, after: _Fifo) -> None:
+    def __init__(self, stage: Stage, before: Fifo, after: Fifo) -> None:
         self.before, self.after = before, after
         self.chunks, self.rounds, self.depth = stage.chunks, stage.rounds, stage.depth
         self.is_window = isinstance(stage.op, WindowOp)
         total = stage.source.words_per_group if self.is_window else stage.source.words
         self.pack = _Pack(stage.packed_words, total)
-        self.window: _Window | _Windows | None = None
-        self.flat: _FlatWindow | None = None
-        self.pool: _FlatPool | None = None
-        self.split = _Split(stage) if stage.feed is Feed.NARROW else None
+        self.window: LineBuffer | LineBuffers | None = None
+        self.flat: FlatWindow | None = None
+        self.pool: FlatPool | None = None
+        self.split = Split(stage) if stage.feed is Feed.NARROW else None
         if isinstance(stage.op, WindowOp):
             window = stage.op.window
             pixels = stage.pixels if stage.feed is Feed.ROWS else 1
             if stage.feed is Feed.FLAT and isinstance(stage.op, Conv2D):
-                self.flat = _FlatWindow(stage, window)
+                self.flat = FlatWindow(stage, window)
             elif stage.feed is Feed.FLAT:
-                self.pool = _FlatPool(stage)
+                self.pool = FlatPool(stage)
             elif stage.units > 1:
-                self.window = _Windows(stage, window)
+                self.window = LineBuffers(stage, window)
             else:
-                self.window = _Window(window, stage.x, stage.op.out, pixels, stage.slots)
+                self.window = LineBuffer(window, stage.x, stage.op.out, pixels, stage.slots)
         words = stage.source.words if isinstance(stage.op, Dense) else 1
         per_vector = -(-words // stage.packed_words)
         self.chunks_per_word = stage.chunks // per_vector
@@ -388,9 +152,9 @@ class _Stage:
 class _Output:
     """lng_axis_output and the FIFO behind it, drained by a sink that always takes."""
 
-    def __init__(self, layout: StreamLayout, before: _Fifo, flags: _Fifo) -> None:
+    def __init__(self, layout: StreamLayout, before: Fifo, flags: Fifo) -> None:
         self.layout, self.before, self.flags = layout, before, flags
-        self.port = _Fifo(PORT_DEPTH)
+        self.port = Fifo(PORT_DEPTH)
         self.lane = self.element = self.group = 0
         self.pending: deque[bool] = deque()
 
@@ -422,9 +186,9 @@ class CycleModel:
 
     def __init__(self, design: Design) -> None:
         self.words = design.source.words
-        self.entry = _Fifo(PORT_DEPTH)
-        self.flags = _Fifo(FLAG_DEPTH)
-        self.fifos = [self.entry, *(_Fifo(stage.fifo) for stage in design.stages)]
+        self.entry = Fifo(PORT_DEPTH)
+        self.flags = Fifo(FLAG_DEPTH)
+        self.fifos = [self.entry, *(Fifo(stage.fifo) for stage in design.stages)]
         self.stages = [
             _Stage(stage, self.fifos[index], self.fifos[index + 1])
             for index, stage in enumerate(design.stages)

@@ -136,7 +136,8 @@ class Explorer:
             partials,
             key=lambda p: _rank(p.resources, self.budget),
         )
-        kept, streams = [], set()
+        kept: list[Partial] = []
+        streams: set[StreamLayout] = set()
         for partial in ranked:
             if len(kept) < BEAM or partial.stream not in streams:
                 kept.append(partial)

@@ -104,7 +104,7 @@ def stage_resources(stage: Stage) -> Resources:
         for _ in range(stage.units):
             result += _window(stage)
         if stage.units > 1:
-            rows, columns, _ = stage.op.weights.shape[:3]
+            rows, columns = stage.window.size
             word = stage.pixels * stage.x.image_shape[2] * stage.x.fmt.width
             result += Resources(lut=rows * columns * word / stage.pixels * 0.5 * stage.units)
             for _ in range(stage.units):

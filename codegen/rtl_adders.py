@@ -14,14 +14,8 @@ from .design import Stage
 from .formats import Rounding, bits_for
 from .ir import Activation, WeightedOp
 from .rtl_memory import input_order
-from .rtl_stage import (
-    ROUNDING_CODE,
-    Parameter,
-    StageModule,
-    activation_parameters,
-    cast_parameters,
-    parameters,
-)
+from .rtl_parts import Parameter, parameters
+from .rtl_stage import ROUNDING_CODE, StageModule, activation_parameters, cast_parameters
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,10 @@ Every width, count and file name is decided here; the templates only connect ``h
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 from .design import Stage
-from .feeds import Feed, pooled_group
+from .feeds import Feed
 from .formats import FixedPoint, Overflow, Rounding, bits_for
 from .ir import (
     Activation,
@@ -22,9 +21,10 @@ from .ir import (
     Relu,
     Tensor,
     WeightedOp,
-    WindowOp,
 )
 from .rtl_average import average_parameters
+from .rtl_parts import Link, Parameter, Part, parameters
+from .rtl_windows import flat_pool_parameters, window_module
 
 ROUNDING_CODE = {
     Rounding.TRN: 0,
@@ -36,40 +36,6 @@ ROUNDING_CODE = {
     Rounding.RND_CONV: 6,
 }
 OVERFLOW_CODE = {Overflow.WRAP: 0, Overflow.SAT: 1, Overflow.SAT_SYM: 2, Overflow.SAT_ZERO: 3}
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A named Verilog parameter and its value as text."""
-
-    name: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Link:
-    """A stream between two modules of a stage; ``user_bits`` of a mask beside it, or 0."""
-
-    name: str
-    bits: int
-    user_bits: int = 0
-    user_read: bool = False
-
-
-@dataclass(frozen=True)
-class Part:
-    """An instance of a ``hw/`` module between two streams."""
-
-    module: str
-    label: str
-    parameters: tuple[Parameter, ...]
-    source: str
-    result: str
-    reads_user: bool = False
-    writes_user: bool = False
-    copies: int = 1  # side by side, each with its part of both words
-    in_bits: int = 0  # of one copy's part
-    out_bits: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,11 +88,6 @@ class TableContext(StageModule):
 
     depth: int  # entries of a table
     lanes: tuple[TableLane, ...]
-
-
-def parameters(**values: int | str) -> tuple[Parameter, ...]:
-    """Named parameters, in order; text is taken as a Verilog literal."""
-    return tuple(Parameter(name, str(value)) for name, value in values.items())
 
 
 def weight_width(op: WeightedOp) -> int:
@@ -235,7 +196,9 @@ def _chain(stage: Stage, name: str) -> tuple[tuple[Link, ...], tuple[Part, ...]]
     links: list[Link] = []
     parts: list[Part] = []
     if isinstance(op, MaxPool2D) and stage.feed is Feed.FLAT:
-        pool = Part("lng_flat_maxpool", "u_maxpool", _flat_pool(stage, op), "s_axis", "m_axis")
+        pool = Part(
+            "lng_flat_maxpool", "u_maxpool", flat_pool_parameters(stage, op), "s_axis", "m_axis"
+        )
         return (), (pool,)
     lanes = stage.x.image_shape[2] if stage.window is not None else stage.source.lanes
     source = "s_axis"
@@ -271,9 +234,8 @@ def _chain(stage: Stage, name: str) -> tuple[tuple[Link, ...], tuple[Part, ...]]
         reads_user = isinstance(op, AvgPool2D)
         masks = 0 if stage.feed is Feed.FLAT else rows + columns
         links.append(Link("window", lanes * stage.copies * width, masks, reads_user))
-        module, values = _windows(stage)
-        part = Part(module, "u_window", values, source, "window", writes_user=masks > 0)
-        parts.append(part)
+        module, windowing = window_module(stage)
+        parts.append(Part(module, "u_window", windowing, source, "window", writes_user=masks > 0))
         source = "window"
     if isinstance(op, (Conv2D, Dense)):
         assert stage.fold is not None
@@ -292,13 +254,13 @@ def _chain(stage: Stage, name: str) -> tuple[tuple[Link, ...], tuple[Part, ...]]
             mvu = _mvu_parameters(stage, op, name)
             parts.append(Part("lng_mvu", "u_mvu", mvu, source, "m_axis"))
     elif isinstance(op, MaxPool2D):
-        pool = parameters(
+        pooling = parameters(
             POSITIONS=op.window.size[0] * op.window.size[1],
             CHANNELS=stage.result.channels,
             LANE_WIDTH=width,
             SIGNED=int(stage.x.fmt.signed),
         )
-        parts.append(Part("lng_maxpool", "u_maxpool", pool, source, "m_axis"))
+        parts.append(Part("lng_maxpool", "u_maxpool", pooling, source, "m_axis"))
     elif isinstance(op, AvgPool2D):
         values = average_parameters(op, stage.x)
         cast = [p for p in cast_parameters(0, op.out.fmt) if p.name != "SHIFT"]
@@ -335,64 +297,6 @@ def _relu_kind(act: Activation, fraction: int, high: int, bits: int) -> tuple[Pa
     found = () if limit is None else parameters(LIMIT=f"{bits}'d{limit}")
     shift = act.negative_shift
     return (*found, *(parameters(NEGATIVE_SHIFT=shift) if shift else ()))
-
-
-def _windows(stage: Stage) -> tuple[str, tuple[Parameter, ...]]:
-    """The module that makes windows, and its parameters."""
-    values = _window_parameters(stage)
-    if stage.feed is Feed.FLAT:
-        step = math.gcd(stage.pixels, stage.x.image_shape[1])
-        kept = ("DATA_WIDTH", "HEIGHT", "WIDTH", "ROWS", "COLUMNS", "PAD_TOP", "PAD_LEFT")
-        wide = parameters(PIXELS=stage.pixels, COLUMN_STEP=step)
-        return "lng_flat_window", (*(p for p in values if p.name in kept), *wide)
-    if stage.feed is Feed.ROWS:
-        values = (*values, *parameters(PIXELS=stage.pixels))
-    if stage.units > 1:
-        values = (*values, *parameters(SLOTS=stage.slots))
-        return "lng_windows", (*parameters(UNITS=stage.units, DEPTH=stage.unit_fifo), *values)
-    return "lng_window", values
-
-
-def _flat_pool(stage: Stage, op: MaxPool2D) -> tuple[Parameter, ...]:
-    height, width, channels = stage.x.image_shape
-    return parameters(
-        LANE_WIDTH=stage.x.fmt.width,
-        SIGNED=int(stage.x.fmt.signed),
-        CHANNELS=channels,
-        PIXELS=stage.pixels,
-        HEIGHT=height,
-        WIDTH=width,
-        ROWS=op.window.size[0],
-        COLUMNS=op.window.size[1],
-        GROUP=pooled_group(op, stage.x, stage.source),
-        DEPTH=stage.unit_fifo,
-    )
-
-
-def _window_parameters(stage: Stage) -> tuple[Parameter, ...]:
-    op = stage.op
-    assert isinstance(op, WindowOp)
-    height, width, channels = stage.x.image_shape
-    lane = stage.x.fmt.width
-    fill = 0
-    if isinstance(op, MaxPool2D):  # padding never wins: the smallest code of the type
-        fill = stage.x.fmt.min_code & ((1 << lane) - 1)
-    value = sum(fill << (channel * lane) for channel in range(channels))
-    bits = channels * lane
-    return parameters(
-        DATA_WIDTH=bits,
-        HEIGHT=height,
-        WIDTH=width,
-        ROWS=op.window.size[0],
-        COLUMNS=op.window.size[1],
-        STRIDE_Y=op.window.stride[0],
-        STRIDE_X=op.window.stride[1],
-        PAD_TOP=op.window.padding.top,
-        PAD_LEFT=op.window.padding.left,
-        OUT_HEIGHT=op.out.shape[0],
-        OUT_WIDTH=op.out.shape[1],
-        PAD_VALUE=f"{bits}'h{value:x}",
-    )
 
 
 def _mvu_parameters(stage: Stage, op: WeightedOp, name: str) -> tuple[Parameter, ...]:

@@ -60,7 +60,9 @@ module lng_flat_window #(
     localparam [COUNT_WIDTH-1:0] LAST_WORD = LAST_WORD_32[COUNT_WIDTH-1:0];
 
     // ---- the line: oldest pixel in the low bits; tags of the words not yet emitted ----
-    reg [LINE*WORD_BITS-1:0] line_q;
+    // verilator lint_off UNUSEDSIGNAL
+    reg [LINE*WORD_BITS-1:0] line_q;  // no window may reach the oldest pixels
+    // verilator lint_on UNUSEDSIGNAL
     reg [LAG:0]              real_q;      // real_q[LAG]: the word whose windows are offered
     reg [COUNT_WIDTH-1:0]    accepted_q;  // words of the frame that have arrived
 

@@ -1,4 +1,4 @@
-// lng_ring_step: the place ROWS-wise further on in a ring of ROWS*SLOTS rows. Combinational.
+// lng_ring_step: the place ADDEND rows further on in a ring of ROWS*SLOTS rows. Combinational.
 // Row n of the ring is in memory n mod ROWS, slot n / ROWS.
 `default_nettype none
 module lng_ring_step #(
@@ -31,6 +31,7 @@ module lng_ring_step #(
             assign slot_next = {SLOT_WIDTH{1'b0}};
         end else begin : gen_slots
             localparam [31:0] WHOLE_32 = ADDEND / ROWS;
+            localparam [31:0] AFTER_32 = ADDEND / ROWS + 1;
             wire carry;
             lng_between #(
                 .WIDTH(BANK_WIDTH),
@@ -41,8 +42,8 @@ module lng_ring_step #(
                 .x(bank),
                 .y(carry)
             );
-            wire [SLOT_WIDTH:0]   one = {{SLOT_WIDTH{1'b0}}, carry};
-            assign slot_next = slot + WHOLE_32[SLOT_WIDTH-1:0] + one[SLOT_WIDTH-1:0];
+            assign slot_next =
+                slot + (carry ? AFTER_32[SLOT_WIDTH-1:0] : WHOLE_32[SLOT_WIDTH-1:0]);
         end
     endgenerate
 endmodule

@@ -61,11 +61,7 @@ module lng_window #(
     // pixel counts are relative to the frame that is being read; signed, one bit to spare
     localparam integer COUNT_WIDTH = $clog2((HEIGHT + 2 * ROWS * SLOTS + 2 * STRIDE_Y) * WIDTH + 1) + 2;
     localparam integer BANK_WIDTH  = (ROWS > 1) ? $clog2(ROWS) : 1;
-    localparam integer WORDS       = WIDTH / PIXELS;  // of an image row
-    localparam integer W_WIDTH     = (WORDS > 1) ? $clog2(WORDS) : 1;
     localparam integer SLOT_WIDTH  = (SLOTS > 1) ? $clog2(SLOTS) : 1;
-    localparam integer A_WIDTH     = (SLOTS > 1) ? W_WIDTH + SLOT_WIDTH : W_WIDTH;  // row memory
-    localparam integer M_WORDS     = (SLOTS > 1) ? (SLOTS << W_WIDTH) : WORDS;
     localparam integer X_WIDTH     = (WIDTH > 1) ? $clog2(WIDTH) : 1;
     localparam integer Y_WIDTH     = (OUT_HEIGHT > 1) ? $clog2(OUT_HEIGHT) : 1;
 
@@ -80,7 +76,6 @@ module lng_window #(
     localparam [31:0] ROW_STEP_32    = STRIDE_Y * WIDTH;
     localparam [31:0] FRAME_32       = FRAME;
     localparam [31:0] LAST_COLUMN_32 = WIDTH - 1;
-    localparam [31:0] LAST_WORD_32   = WORDS - 1;
     localparam [31:0] PIXELS_32      = PIXELS;
     localparam [31:0] LAST_Y_32      = OUT_HEIGHT - 1;
     localparam [COUNT_WIDTH-1:0] NEED_START  = FIRST_NEED_32[COUNT_WIDTH-1:0];
@@ -89,30 +84,9 @@ module lng_window #(
     localparam [COUNT_WIDTH-1:0] ROW_STEP    = ROW_STEP_32[COUNT_WIDTH-1:0];
     localparam [COUNT_WIDTH-1:0] FRAME_SIZE  = FRAME_32[COUNT_WIDTH-1:0];
     localparam [X_WIDTH-1:0]     LAST_COLUMN = LAST_COLUMN_32[X_WIDTH-1:0];
-    localparam [W_WIDTH-1:0]     LAST_WORD   = LAST_WORD_32[W_WIDTH-1:0];
     localparam [Y_WIDTH-1:0]     LAST_Y      = LAST_Y_32[Y_WIDTH-1:0];
 
-    // ---- writer ----
-    reg [W_WIDTH-1:0]    write_word_q;
-    reg [BANK_WIDTH-1:0] write_bank_q;
-    reg [SLOT_WIDTH-1:0] write_slot_q;
     wire write = s_axis_tvalid && s_axis_tready;
-    wire [BANK_WIDTH-1:0] write_bank_next;
-    wire [SLOT_WIDTH-1:0] write_slot_next;
-
-    always @(posedge clk) begin
-        if (rst) begin
-            write_word_q <= {W_WIDTH{1'b0}};
-            write_bank_q <= {BANK_WIDTH{1'b0}};
-            write_slot_q <= {SLOT_WIDTH{1'b0}};
-        end else if (write) begin
-            write_word_q <= (write_word_q == LAST_WORD) ? {W_WIDTH{1'b0}} : write_word_q + 1'b1;
-            if (write_word_q == LAST_WORD) begin
-                write_bank_q <= write_bank_next;
-                write_slot_q <= write_slot_next;
-            end
-        end
-    end
 
     // ---- reader: which column of which output row ----
     reg [X_WIDTH-1:0]             read_x_q;
@@ -177,18 +151,6 @@ module lng_window #(
         .SLOTS     (SLOTS),
         .BANK_WIDTH(BANK_WIDTH),
         .SLOT_WIDTH(SLOT_WIDTH),
-        .ADDEND    (1)
-    ) u_write_next (
-        .bank     (write_bank_q),
-        .slot     (write_slot_q),
-        .bank_next(write_bank_next),
-        .slot_next(write_slot_next)
-    );
-    lng_ring_step #(
-        .ROWS      (ROWS),
-        .SLOTS     (SLOTS),
-        .BANK_WIDTH(BANK_WIDTH),
-        .SLOT_WIDTH(SLOT_WIDTH),
         .ADDEND    (STRIDE_Y)
     ) u_row_next (
         .bank     (bank_q),
@@ -230,113 +192,29 @@ module lng_window #(
     end
 
     // ---- row memories, one column read per step ----
-    reg [BANK_WIDTH-1:0]       column_bank_q;
-    wire [ROWS*DATA_WIDTH-1:0] memory_column;
     wire [ROWS*DATA_WIDTH-1:0] column;
 
-    always @(posedge clk) begin
-        if (step) begin
-            column_bank_q <= bank_q;
-        end
-    end
-
-    wire [W_WIDTH-1:0] read_word;   // the word that holds the column
-    wire [PIXELS-1:0]  read_place;  // one-hot: the column's place in it
-
-    genvar r;
-    genvar c;
-    generate
-        if (PIXELS == 1) begin : gen_word_is_column
-            assign read_word  = read_x_q;
-            assign read_place = 1'b1;
-            // verilator lint_off UNUSEDSIGNAL
-            wire unused_place = read_place[0];
-            // verilator lint_on UNUSEDSIGNAL
-        end else begin : gen_word_counter
-            reg [W_WIDTH-1:0] read_word_q;
-            reg [PIXELS-1:0]  read_place_q;
-            assign read_word  = read_word_q;
-            assign read_place = read_place_q;
-            wire [W_WIDTH-1:0] next_word = (read_word_q == LAST_WORD) ? {W_WIDTH{1'b0}} : read_word_q + 1'b1;
-            always @(posedge clk) begin
-                if (rst) begin
-                    read_word_q  <= {W_WIDTH{1'b0}};
-                    read_place_q <= {{(PIXELS - 1){1'b0}}, 1'b1};
-                end else if (read) begin
-                    read_place_q <= {read_place_q[PIXELS-2:0], read_place_q[PIXELS-1]};
-                    if (read_place_q[PIXELS-1]) begin
-                        read_word_q <= next_word;
-                    end
-                end
-            end
-        end
-        for (r = 0; r < ROWS; r = r + 1) begin : gen_bank
-            localparam [31:0] BANK_32 = r;
-            wire here = write_bank_q == BANK_32[BANK_WIDTH-1:0];
-            reg [PIXELS*DATA_WIDTH-1:0] row_mem [0:M_WORDS-1];
-            reg [DATA_WIDTH-1:0] row_q;
-            wire [A_WIDTH-1:0]           write_addr;
-            wire [A_WIDTH-1:0]           read_addr;
-            wire [PIXELS*DATA_WIDTH-1:0] row_word = row_mem[read_addr];
-            if (SLOTS == 1) begin : gen_addr
-                assign write_addr = write_word_q;
-                assign read_addr  = read_word;
-            end else begin : gen_slot_addr
-                // memories before the window's first one hold the later rows
-                wire [SLOT_WIDTH-1:0] slot =
-                    (BANK_32[BANK_WIDTH-1:0] < bank_q) ? slot_q + 1'b1 : slot_q;
-                assign write_addr = {write_slot_q, write_word_q};
-                assign read_addr  = {slot, read_word};
-            end
-            wire [DATA_WIDTH-1:0] row_pixel;
-            if (PIXELS == 1) begin : gen_pixel
-                assign row_pixel = row_word;
-            end else begin : gen_place
-                wire [PIXELS*DATA_WIDTH-1:0] merged;
-                assign row_pixel = merged[(PIXELS-1)*DATA_WIDTH +: DATA_WIDTH];
-                for (c = 0; c < PIXELS; c = c + 1) begin : gen_merge
-                    wire [DATA_WIDTH-1:0] gated =
-                        row_word[c*DATA_WIDTH +: DATA_WIDTH] & {DATA_WIDTH{read_place[c]}};
-                    if (c == 0) begin : gen_first
-                        assign merged[DATA_WIDTH-1:0] = gated;
-                    end else begin : gen_next
-                        assign merged[c*DATA_WIDTH +: DATA_WIDTH] =
-                            merged[(c-1)*DATA_WIDTH +: DATA_WIDTH] | gated;
-                    end
-                end
-            end
-            assign memory_column[r*DATA_WIDTH +: DATA_WIDTH] = row_q;
-            always @(posedge clk) begin
-                if (write && here) begin
-                    row_mem[write_addr] <= s_axis_tdata;
-                end
-            end
-            always @(posedge clk) begin
-                if (step) begin
-                    row_q <= row_pixel;
-                end
-            end
-        end
-        if (ROWS == 1) begin : gen_single_row
-            // one memory: nothing to rotate
-            // verilator lint_off UNUSEDSIGNAL
-            wire unused = ^{column_bank_q, write_bank_next, bank_next, frame_bank_next};
-            // verilator lint_on UNUSEDSIGNAL
-            assign column = memory_column;
-        end else begin : gen_rotate
-            // doubled, so that window row r is memory (bank + r) mod ROWS
-            wire [2*ROWS*DATA_WIDTH-1:0] twice = {memory_column, memory_column};
-            assign column = twice[column_bank_q*DATA_WIDTH +: ROWS*DATA_WIDTH];
-        end
-    endgenerate
-
-    generate
-        if (SLOTS == 1) begin : gen_single_slot
-            // verilator lint_off UNUSEDSIGNAL
-            wire unused_slots = ^{write_slot_q, slot_q};
-            // verilator lint_on UNUSEDSIGNAL
-        end
-    endgenerate
+    lng_rows #(
+        .DATA_WIDTH(DATA_WIDTH),
+        .WIDTH     (WIDTH),
+        .ROWS      (ROWS),
+        .PIXELS    (PIXELS),
+        .SLOTS     (SLOTS),
+        .BANK_WIDTH(BANK_WIDTH),
+        .SLOT_WIDTH(SLOT_WIDTH),
+        .X_WIDTH   (X_WIDTH)
+    ) u_rows (
+        .clk   (clk),
+        .rst   (rst),
+        .write (write),
+        .word  (s_axis_tdata),
+        .step  (step),
+        .read  (read),
+        .x     (read_x_q),
+        .bank  (bank_q),
+        .slot  (slot_q),
+        .column(column)
+    );
 
     // ---- tags: the memory output holds a column; real_q[k] belongs to window column k steps old
     reg  column_valid_q;
@@ -433,6 +311,8 @@ module lng_window #(
 
     assign m_axis_tvalid = window_valid_q;
 
+    genvar r;
+    genvar c;
     generate
         for (r = 0; r < ROWS; r = r + 1) begin : gen_row_mask
             // 0 <= y * STRIDE_Y + r - PAD_TOP < HEIGHT

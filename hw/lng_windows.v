@@ -2,7 +2,8 @@
 // A window unit needs WIDTH cycles to read a row of columns for OUT_WIDTH windows. While one unit
 // sends its row the others fill, so windows leave without a pause between rows. Every unit gets the
 // whole image through a FIFO of its own.
-// Throughput: one window per cycle as long as UNITS*OUT_WIDTH >= WIDTH and the input keeps up.
+// Throughput: one window per cycle as long as UNITS*OUT_WIDTH >= WIDTH and the input keeps up. Every
+// frame begins with unit 0: if UNITS does not divide OUT_HEIGHT it pauses once per frame.
 // s_axis_tready does not depend on s_axis_tvalid. Reset: control bits only.
 `default_nettype none
 module lng_windows #(

@@ -54,7 +54,8 @@ def networks(
     """What is played, by layer; the whole network under the empty name, if there are images."""
     found: dict[str, Network] = {}
     if len(images):
-        found[""] = Network.of(design.name, design.graph, design.schedule.folds, images)
+        plan = design.schedule
+        found[""] = Network.of(design.name, design.graph, plan.folds, images, plan.pixels)
     for certificate in certificates:
         found[certificate.op.name] = _layer(design, certificate)
     return found

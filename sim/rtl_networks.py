@@ -22,6 +22,7 @@ from ..codegen.ir import Graph
 from ..codegen.schedule import Fold, make_schedule
 from .golden import GoldenModel
 from .rtl_batch import Batch, Dut, Level, Play, Probe, Record, Stream, lanes, to_words
+from .vectors import input_bytes
 
 Patch = Callable[[str, str], str]  # (file name, text) -> text
 
@@ -36,10 +37,15 @@ class Network:
 
     @classmethod
     def of(
-        cls, name: str, graph: Graph, folds: Mapping[str, Fold], images: npt.NDArray[np.uint8]
+        cls,
+        name: str,
+        graph: Graph,
+        folds: Mapping[str, Fold],
+        images: npt.NDArray[np.uint8],
+        pixels: int = 1,
     ) -> Network:
-        """Golden results are computed here."""
-        design = build_design(name, graph, make_schedule(graph, folds))
+        """Golden results are computed here; ``pixels`` per word of the input port."""
+        design = build_design(name, graph, make_schedule(graph, folds, pixels))
         return cls(design, images, GoldenModel(graph).trace(images))
 
     @cached_property
@@ -128,7 +134,7 @@ class Network:
     def frame_words(self, frame: int) -> list[int]:
         """The input words of a frame, TLAST above the data."""
         source = self.design.source
-        codes = self.images[frame].reshape(source.words, source.lanes)
+        codes = input_bytes(self.design, self.images[frame : frame + 1])
         words = [int.from_bytes(code.tobytes(), "little") for code in codes]
         words[-1] |= 1 << (8 * source.lanes)
         return words

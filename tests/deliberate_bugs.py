@@ -52,7 +52,7 @@ RTL = {
         context=".addr({})",
     ),
     "window_ring": Bug(
-        "rtl/lng_window.v",
+        "rtl/lng_rows.v",
         "twice[column_bank_q*DATA_WIDTH +: ROWS*DATA_WIDTH]",
         "twice[ROWS*DATA_WIDTH-1:0]",
         CONV,

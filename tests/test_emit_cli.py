@@ -75,7 +75,7 @@ MISTAKES = {
         "nearest design that fits takes",
     ),
     "latency": (["--target-cycles", "784", "--target-latency", "600"], "quickest design found"),
-    "negative-budget": (["--fit", "--max-lut", "-5"], "--max-lut"),
+    "negative-budget": (["--fit", "--max-lut", "-5"], "--max-lut -5: a number of 0 or more"),
     "unknown-part-size": (["--fit", "--part", "xc7a35tcpg236-1"], "xc7z020"),
     "two-goals": (["--fit", "--target-cycles", "900"], "--fit"),
     "part": (["--part", "xc9z"], "xc7z020clg400-1"),

@@ -64,9 +64,57 @@ LEGAL: dict[str, list[Parameters]] = {
     + [{"LOW": low, "HIGH": high} for low, high in ((0, 26), (3, 27), (3, 26))],
     "lng_chunk": [
         {"IN_LANES": i, "OUT_LANES": o} for i, o in ((1, 1), (6, 6), (6, 3), (7, 3), (5, 1))
+    ]
+    + [
+        {"IN_LANES": i, "OUT_LANES": o, "WORDS": words, "LAST_LANES": last}
+        for i, o, words, last in ((8, 1, 7, 3), (6, 2, 1, 2), (6, 2, 5, 5), (8, 2, 2, 1))
     ],
     "lng_divide": [*_sets(UP=(0, 3), ROUNDING=(0, 1, 2)), {"DIVISOR": 1, "MULTIPLIER": 1}],
     "lng_fifo": [*_sets(DEPTH=(1, 2, 3, 4, 5, 1000)), {"DATA_WIDTH": 1}],
+    "lng_flat_maxpool": [
+        {
+            "LANE_WIDTH": 3,
+            "SIGNED": signed,
+            "CHANNELS": channels,
+            "PIXELS": pixels,
+            "HEIGHT": height,
+            "WIDTH": width,
+            "ROWS": rows,
+            "COLUMNS": columns,
+            "GROUP": group,
+        }
+        for signed, channels, pixels, height, width, rows, columns, group in (
+            (0, 1, 2, 2, 2, 2, 2, 1),
+            (1, 2, 8, 7, 12, 2, 2, 2),
+            (1, 1, 4, 5, 6, 1, 2, 1),
+            (0, 3, 4, 5, 6, 3, 1, 2),
+            (1, 1, 6, 9, 9, 3, 3, 1),
+        )
+    ],
+    "lng_flat_window": [
+        {
+            "DATA_WIDTH": 3,
+            "PIXELS": pixels,
+            "HEIGHT": height,
+            "WIDTH": width,
+            "ROWS": rows,
+            "COLUMNS": columns,
+            "PAD_TOP": top,
+            "PAD_LEFT": left,
+            "COLUMN_STEP": step,
+        }
+        for pixels, height, width, rows, columns, top, left, step in (
+            (1, 1, 1, 1, 1, 0, 0, 1),
+            (2, 3, 2, 3, 3, 1, 1, 2),
+            (8, 9, 12, 5, 5, 2, 2, 4),
+            (4, 7, 7, 2, 4, 0, 1, 1),
+            (8, 1, 9, 1, 1, 0, 0, 1),
+            (4, 2, 5, 5, 1, 4, 0, 1),
+            (3, 4, 6, 1, 5, 0, 4, 3),
+        )
+    ],
+    "lng_groups": _sets(GROUPS=(1, 2, 5), GROUP_WIDTH=(1, 9)),
+    "lng_largest": _sets(OPERANDS=(1, 2, 5), SIGNED=(0, 1), WIDTH=(1, 8)),
     "lng_maxpool": [*_sets(POSITIONS=(1, 2, 9), SIGNED=(0, 1)), {"CHANNELS": 1, "LANE_WIDTH": 1}],
     "lng_mvu": [
         *_sets(PE=(1, 3), SIMD=(1, 5), CHUNKS=(1, 3)),
@@ -100,9 +148,36 @@ LEGAL: dict[str, list[Parameters]] = {
     + _sets(RELU=(0, 1), LIMIT=("16'd0", "16'd5"))
     + _sets(RELU=(1,), LIMIT=("16'd0", "16'd5"), NEGATIVE_SHIFT=(1, 9)),
     "lng_resize": _sets(IN_WIDTH=(1, 5), OUT_WIDTH=(1, 4, 9)),
+    "lng_ring_step": [
+        {"ROWS": rows, "SLOTS": slots, "BANK_WIDTH": bank, "SLOT_WIDTH": slot, "ADDEND": addend}
+        for rows, slots, bank, slot, addend in (
+            (1, 1, 1, 1, 1),
+            (1, 4, 1, 2, 7),
+            (2, 2, 1, 1, 4),
+            (5, 4, 3, 2, 13),
+            (8, 1, 3, 1, 9),
+        )
+    ],
     "lng_rom": [{"DEPTH": 1}, {"DEPTH": 5, "ADDR_WIDTH": 3}],
     "lng_round_up": _sets(ROUNDING=(0, 1, 2, 3, 4, 5, 6)),
+    "lng_rows": [
+        {
+            "WIDTH": width,
+            "ROWS": rows,
+            "PIXELS": pixels,
+            "SLOTS": slots,
+            "BANK_WIDTH": max((rows - 1).bit_length(), 1),
+            "SLOT_WIDTH": max((slots - 1).bit_length(), 1),
+            "X_WIDTH": max((width - 1).bit_length(), 1),
+        }
+        for width, rows, pixels, slots in ((1, 1, 1, 1), (6, 1, 2, 4), (5, 3, 5, 1), (12, 4, 4, 2))
+    ],
     "lng_window": [
+        {"WIDTH": 28, "PIXELS": 4, "SLOTS": 4, "PAD_TOP": -3, "OUT_HEIGHT": 12, "STRIDE_Y": 2},
+        {"WIDTH": 6, "PIXELS": 6, "OUT_WIDTH": 6},
+        {"ROWS": 1, "PAD_TOP": -1, "OUT_HEIGHT": 9, "STRIDE_Y": 3, "SLOTS": 8, "PIXELS": 2},
+    ]
+    + [
         {
             "DATA_WIDTH": 3,
             "HEIGHT": h,
@@ -127,6 +202,11 @@ LEGAL: dict[str, list[Parameters]] = {
             (16, 16, 5, 5, 1, 1, 2, 2, 16, 16),
         )
     ],
+    "lng_windows": [
+        {},
+        {"UNITS": 3, "PIXELS": 4, "SLOTS": 2, "DEPTH": 28},
+        {"UNITS": 2, "STRIDE_Y": 2, "OUT_HEIGHT": 13, "PAD_TOP": 0, "DATA_WIDTH": 1},
+    ],
     "lng_window_count": [
         {},
         {"COUNTS": 2, "PIXELS": "64'h0000000200000004", "ROWS": 2, "COLUMNS": 2, "DELAY": 0},
@@ -143,6 +223,11 @@ ILLEGAL = [
     ("lng_axis_output", {"LANE_WIDTH": 33}, "lng_axis_output_lane_wider_than_tdata"),
     ("lng_chunk", {"OUT_LANES": 7}, "lng_chunk_out_lanes_not_within_in_lanes"),
     ("lng_divide", {"DIVISOR": 0}, "lng_divide_divisor_below_1"),
+    ("lng_chunk", {"LAST_LANES": 7}, "lng_chunk_out_lanes_not_within_in_lanes"),
+    ("lng_flat_maxpool", {"COLUMNS": 3}, "lng_flat_maxpool_sizes_do_not_fit"),
+    ("lng_flat_maxpool", {"GROUP": 4}, "lng_flat_maxpool_sizes_do_not_fit"),
+    ("lng_flat_window", {"PIXELS": 32}, "lng_flat_window_parameter_out_of_range"),
+    ("lng_flat_window", {"COLUMN_STEP": 8}, "lng_flat_window_column_step_no_divisor"),
     ("lng_fifo", {"DEPTH": 0}, "lng_fifo_depth_below_1"),
     ("lng_mvu", {"PRODUCT_SHIFT": -1}, "lng_mvu_parameter_too_small"),
     ("lng_overflow", {"OVERFLOW": 4}, "lng_overflow_unknown_mode_or_width"),
@@ -155,6 +240,10 @@ ILLEGAL = [
     ("lng_requantize", {"NEGATIVE_SHIFT": 1}, "lng_requantize_shift_without_relu"),
     ("lng_rom", {"DEPTH": 3, "ADDR_WIDTH": 1}, "lng_rom_addr_width_too_small"),
     ("lng_window", {"PAD_TOP": 5}, "lng_window_padding_not_below_size"),
+    ("lng_window", {"PIXELS": 8}, "lng_window_padding_not_below_size"),
+    ("lng_window", {"SLOTS": 3}, "lng_window_padding_not_below_size"),
+    ("lng_windows", {"UNITS": 1}, "lng_windows_units_out_of_range"),
+    ("lng_windows", {"UNITS": 29}, "lng_windows_units_out_of_range"),
     ("lng_window", {"OUT_WIDTH": 31}, "lng_window_position_outside_image"),
 ]
 

@@ -2,128 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from lenetgen.codegen.emit_verilog import library_folder
-from lenetgen.codegen.ir import Window
 
 from .rtl_batch import Batch, Dut, Level, Play, Probe, Record, to_integers, to_words
+from .window_geometry import PACES, STREAM, Geometry, same, valid, values_of
 
 pytestmark = pytest.mark.verilator
 
-PACES = {
-    "full": {},
-    "gaps": {"gap": 35, "burst": 3},
-    "stalls": {"stall": 35, "burst": 3},
-    "both": {"gap": 25, "stall": 25, "burst": 6},
-    "bursts": {"gap": 4, "stall": 4, "burst": 90},
-}
-STREAM = """
-    .clk(clk), .rst(NAME_rst),
-    .s_axis_tdata(NAME_s_data), .s_axis_tvalid(NAME_s_valid), .s_axis_tready(NAME_s_ready),
-    .m_axis_tdata(NAME_m_data), .m_axis_tvalid(NAME_m_valid), .m_axis_tready(NAME_m_ready)"""
-
-
-def _values(**parameters: int | str) -> str:
-    return ", ".join(f".{name}({value})" for name, value in parameters.items())
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """A window over an image; pixels of ``bits`` bits."""
-
-    image: tuple[int, int]
-    window: Window
-    bits: int = 6
-    pad: int = 0
-
-    @property
-    def outputs(self) -> int:
-        rows, columns = self.window.positions(*self.image)
-        return rows * columns
-
-    def dut(self, name: str) -> Dut:
-        (rows, columns), stride, pad = self.window.size, self.window.stride, self.window.padding
-        out = self.window.positions(*self.image)
-        values = _values(
-            DATA_WIDTH=self.bits, HEIGHT=self.image[0], WIDTH=self.image[1],
-            ROWS=rows, COLUMNS=columns, STRIDE_Y=stride[0], STRIDE_X=stride[1],
-            PAD_TOP=pad.top, PAD_LEFT=pad.left, OUT_HEIGHT=out[0], OUT_WIDTH=out[1],
-            PAD_VALUE=f"{self.bits}'d{self.pad}",
-        )  # fmt: skip
-        bits = rows * columns * self.bits
-        ports = STREAM.replace("(NAME_m_data)", f"(NAME_m_data[{bits - 1}:0])")
-        ports += f", .m_axis_tuser(NAME_m_data[{bits + rows + columns - 1}:{bits}])"
-        verilog = f"lng_window #({values}) NAME ({ports});"
-        return Dut(name, self.bits, bits + rows + columns, verilog)
-
-    def expected(self, frames: npt.NDArray[np.int64]) -> list[int]:
-        """The windows of (frames, height, width) pixels as integers, mask above the pixels."""
-        stride, pad = self.window.stride, self.window.padding
-        out = []
-        for frame in frames:
-            for y in range(self.window.positions(*self.image)[0]):
-                for x in range(self.window.positions(*self.image)[1]):
-                    out.append(
-                        self._window(frame, y * stride[0] - pad.top, x * stride[1] - pad.left)
-                    )
-        return out
-
-    def _window(self, frame: npt.NDArray[np.int64], top: int, left: int) -> int:
-        (rows, columns), (height, width) = self.window.size, self.image
-        word = 0
-        for r in range(rows):
-            for c in range(columns):
-                inside = 0 <= top + r < height and 0 <= left + c < width
-                pixel = int(frame[top + r, left + c]) if inside else self.pad
-                word |= pixel << ((r * columns + c) * self.bits)
-        row_mask = sum((0 <= top + r < height) << r for r in range(rows))
-        column_mask = sum((0 <= left + c < width) << c for c in range(columns))
-        return word | (row_mask | column_mask << rows) << (rows * columns * self.bits)
-
-
-def _valid(
-    height: int, width: int, size: tuple[int, int], stride: tuple[int, int] = (1, 1)
-) -> Geometry:
-    return Geometry((height, width), Window(size, stride))
-
-
-def _same(
-    height: int, width: int, size: tuple[int, int], stride: tuple[int, int] = (1, 1), pad: int = 0
-) -> Geometry:
-    return Geometry((height, width), Window.same(size, stride, (height, width)), pad=pad)
-
-
 GEOMETRIES = {
-    "pixel": _valid(1, 1, (1, 1)),
-    "pixel_3x3_same": _same(1, 1, (3, 3)),
-    "pixel_4x4_same": _same(1, 1, (4, 4), pad=9),
-    "row_1x5_same": _same(1, 9, (1, 5)),
-    "row_3x3_same": _same(1, 7, (3, 3)),
-    "column_5x1_same": _same(9, 1, (5, 1)),
-    "column_3x3_same": _same(6, 1, (3, 3), (2, 2)),
-    "lenet_conv1": _same(12, 12, (5, 5)),
-    "lenet_pool": _valid(8, 8, (2, 2), (2, 2)),
-    "whole_image": _valid(5, 4, (5, 4)),
-    "larger_than_image": _same(3, 2, (5, 6)),
-    "even": _same(7, 6, (4, 2)),
-    "even_strided": _same(7, 6, (2, 4), (2, 3)),
-    "pool_3x3_s2_same": _same(7, 8, (3, 3), (2, 2), pad=32),
-    "stride_above_size": _valid(9, 11, (2, 2), (3, 4)),
-    "stride_above_size_same": _same(8, 9, (1, 1), (3, 3)),
-    "stride_far": _valid(10, 10, (1, 2), (7, 8)),
-    "unused_bottom": _valid(8, 8, (3, 3), (2, 2)),
-    "unused_all": _valid(6, 7, (2, 2), (5, 6)),
-    "wide_column": _valid(3, 17, (2, 3)),
-    "two_columns": _same(6, 2, (3, 3)),
-    "two_rows": _same(2, 6, (3, 3)),
-    "rows_only": _same(5, 5, (3, 1)),
-    "columns_only": _same(5, 5, (1, 3)),
-    "odd_stride": _same(11, 10, (5, 3), (3, 2)),
+    "pixel": valid(1, 1, (1, 1)),
+    "pixel_3x3_same": same(1, 1, (3, 3)),
+    "pixel_4x4_same": same(1, 1, (4, 4), pad=9),
+    "row_1x5_same": same(1, 9, (1, 5)),
+    "row_3x3_same": same(1, 7, (3, 3)),
+    "column_5x1_same": same(9, 1, (5, 1)),
+    "column_3x3_same": same(6, 1, (3, 3), (2, 2)),
+    "lenet_conv1": same(12, 12, (5, 5)),
+    "lenet_pool": valid(8, 8, (2, 2), (2, 2)),
+    "whole_image": valid(5, 4, (5, 4)),
+    "larger_than_image": same(3, 2, (5, 6)),
+    "even": same(7, 6, (4, 2)),
+    "even_strided": same(7, 6, (2, 4), (2, 3)),
+    "pool_3x3_s2_same": same(7, 8, (3, 3), (2, 2), pad=32),
+    "stride_above_size": valid(9, 11, (2, 2), (3, 4)),
+    "stride_above_size_same": same(8, 9, (1, 1), (3, 3)),
+    "stride_far": valid(10, 10, (1, 2), (7, 8)),
+    "unused_bottom": valid(8, 8, (3, 3), (2, 2)),
+    "unused_all": valid(6, 7, (2, 2), (5, 6)),
+    "wide_column": valid(3, 17, (2, 3)),
+    "two_columns": same(6, 2, (3, 3)),
+    "two_rows": same(2, 6, (3, 3)),
+    "rows_only": same(5, 5, (3, 1)),
+    "columns_only": same(5, 5, (1, 3)),
+    "odd_stride": same(11, 10, (5, 3), (3, 2)),
 }
 
 
@@ -135,9 +50,9 @@ def _random_geometries() -> dict[str, Geometry]:
         size = (int(rng.integers(1, 6)), int(rng.integers(1, 6)))
         stride = (int(rng.integers(1, 5)), int(rng.integers(1, 5)))
         if rng.random() < 0.6:
-            geometry = _same(height, width, size, stride, int(rng.integers(0, 64)))
+            geometry = same(height, width, size, stride, int(rng.integers(0, 64)))
         elif size[0] <= height and size[1] <= width:
-            geometry = _valid(height, width, size, stride)
+            geometry = valid(height, width, size, stride)
         else:
             continue
         found[f"random_{len(found)}"] = geometry
@@ -178,7 +93,7 @@ def _fifo(depth: int) -> Dut:
 
 def _pack(name: str) -> Dut:
     width, lanes, out, per_word, total = PACKS[name]
-    values = _values(
+    values = values_of(
         LANE_WIDTH=width, IN_LANES=lanes, OUT_LANES=out, PER_WORD=per_word, TOTAL=total
     )
     return Dut(f"pack_{name}", width * lanes, width * out, f"lng_pack #({values}) NAME ({STREAM});")
@@ -186,7 +101,7 @@ def _pack(name: str) -> Dut:
 
 def _chunk(name: str) -> Dut:
     width, lanes, out = CHUNKS[name]
-    values = _values(LANE_WIDTH=width, IN_LANES=lanes, OUT_LANES=out)
+    values = values_of(LANE_WIDTH=width, IN_LANES=lanes, OUT_LANES=out)
     return Dut(
         f"chunk_{name}", width * lanes, width * out, f"lng_chunk #({values}) NAME ({STREAM});"
     )
@@ -217,7 +132,8 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
     duts = [geometry.dut(f"window_{name}") for name, geometry in GEOMETRIES.items()]
     duts += [_fifo(depth) for depth in FIFOS] + [_pack(name) for name in PACKS]
     duts += [_chunk(name) for name in CHUNKS] + [_axis(name) for name in AXIS]
-    names = ["window", "add_modulo", "between", "fifo", "pack", "chunk", "axis_input"]
+    names = ["window", "rows", "ring_step", "add_modulo", "between", "fifo", "pack", "chunk"]
+    names += ["axis_input"]
     files: list[Path] = [library_folder() / f"lng_{name}.v" for name in names]
     return Batch(tmp_path_factory.mktemp("streams"), duts, files)
 

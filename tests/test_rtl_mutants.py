@@ -49,11 +49,11 @@ MUTANTS = {
     "saturation": Mutant(
         "mixed", "lng_overflow.v", "HIGH  = LIMIT - ONE;", "HIGH  = LIMIT - ONE - ONE;"
     ),
-    "relu": Mutant("mixed", "lng_requantize.v", "x[IN_WIDTH-1] ?", "!x[IN_WIDTH-1] ?"),
+    "relu": Mutant("mixed", "lng_requantize.v", "x[IN_WIDTH-1] ? {IN_WIDTH{1'b0}} : x;", "x;"),
     "line_order": Mutant(
-        "mixed", "lng_window.v", "row_mem[write_x_q] <=", "row_mem[LAST_COLUMN - write_x_q] <="
+        "mixed", "lng_rows.v", "row_mem[write_addr] <=", "row_mem[LAST_WORD - write_addr] <="
     ),
-    "ring": Mutant("mixed", "lng_window.v", "twice[column_bank_q*DATA", "twice[bank_q*DATA"),
+    "ring": Mutant("mixed", "lng_rows.v", "twice[column_bank_q*DATA", "twice[bank*DATA"),
     "next_frame": Mutant(
         "mixed", "lng_window.v", "last_row ? frame_bank_next : bank_next", "bank_next"
     ),
@@ -61,7 +61,10 @@ MUTANTS = {
     "pad_value": Mutant("pool", "lng_window.v", ": PAD_VALUE;", ": {DATA_WIDTH{1'b0}};"),
     "flush": Mutant("mixed", "lng_window.v", "wire dummy = !present &&", "wire dummy = 1'b0 &&"),
     "overwrite": Mutant(
-        "mixed", "lng_window.v", "(ROWS - PAD_TOP) * WIDTH;", "(ROWS - PAD_TOP) * WIDTH + 1;"
+        "mixed",
+        "lng_window.v",
+        "(ROWS * SLOTS - PAD_TOP) * WIDTH;",
+        "(ROWS * SLOTS - PAD_TOP) * WIDTH + 1;",
     ),
     "weight_order": Mutant("mixed", "WEIGHTS", "", ""),
     "bias_order": Mutant("mixed", "BIAS", "", ""),
@@ -119,8 +122,8 @@ MUTANTS = {
     "held_back": Mutant(
         "mixed",
         "lng_window.v",
-        "(ROWS - PAD_TOP) * WIDTH;",
-        "(ROWS - PAD_TOP) * WIDTH - 1;",
+        "(ROWS * SLOTS - PAD_TOP) * WIDTH;",
+        "(ROWS * SLOTS - PAD_TOP) * WIDTH - 1;",
         timing=True,
     ),
 }
