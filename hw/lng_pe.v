@@ -8,7 +8,7 @@ module lng_pe #(
     parameter integer SIMD          = 4,   // products per cycle, >= 1
     parameter integer IN_WIDTH      = 8,   // bits of one input, >= 1
     parameter integer IN_SIGNED     = 1,   // 1: inputs are signed
-    parameter integer USED_WIDTH    = 8,   // low bits of an input that carry its value
+    parameter integer USED_WIDTH    = IN_WIDTH,  // low bits of an input that carry its value
     parameter integer STYLE         = 0,   // of the multipliers: 0 DSP, 1 LUTs
     parameter integer WEIGHT_WIDTH  = 8,   // bits of one weight, signed, >= 1
     parameter integer ACC_WIDTH     = 20,  // bits of the accumulator, signed, >= 2

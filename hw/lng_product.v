@@ -6,7 +6,7 @@
 module lng_product #(
     parameter integer X_WIDTH  = 7,  // bits of x, >= 1
     parameter integer X_SIGNED = 0,  // 1: x is signed
-    parameter integer W_WIDTH  = 4,  // bits of w, signed, >= 2
+    parameter integer W_WIDTH  = 4,  // bits of w, signed, >= 1
     parameter integer STYLE    = 0,  // 0 DSP, 1 LUTs
     parameter integer WIDTH    = X_WIDTH + W_WIDTH  // bits of the product, signed
 ) (
@@ -15,7 +15,7 @@ module lng_product #(
     output wire [WIDTH-1:0]   y
 );
     generate
-        if (WIDTH < X_WIDTH + W_WIDTH || W_WIDTH < 2) begin : gen_bad_parameter
+        if (WIDTH < X_WIDTH + W_WIDTH || W_WIDTH < 1) begin : gen_bad_parameter
             lng_product_width_too_small u_bad_parameter ();
         end
     endgenerate
@@ -53,21 +53,29 @@ module lng_product #(
             wire [ROWS*WIDTH-1:0] total;
             for (i = 0; i < ROWS; i = i + 1) begin : gen_row
                 // (w[2i] + 2 w[2i+1]) x, the bit at the top of w negative
-                wire [WIDTH-1:0] extended = {{(WIDTH - X_WIDTH - 1){wide[X_WIDTH]}}, wide};
-                wire [WIDTH-1:0] low  = w[2*i] ? extended : {WIDTH{1'b0}};
-                wire [WIDTH-1:0] row;
+                localparam integer BITS = WIDTH - 2 * i;  // of the product, from bit 2i on
+                wire [BITS-1:0] extended;
+                wire [BITS-1:0] low  = w[2*i] ? extended : {BITS{1'b0}};
+                wire [BITS-1:0] row;
+                lng_resize #(
+                    .IN_WIDTH (X_WIDTH + 1),
+                    .OUT_WIDTH(BITS)
+                ) u_extended (
+                    .x(wide),
+                    .y(extended)
+                );
                 if (2 * i + 1 == W_WIDTH - 1) begin : gen_top_pair
-                    assign row = low - (w[2*i+1] ? {extended[WIDTH-2:0], 1'b0} : {WIDTH{1'b0}});
+                    assign row = low - (w[2*i+1] ? {extended[BITS-2:0], 1'b0} : {BITS{1'b0}});
                 end else if (2 * i == W_WIDTH - 1) begin : gen_top_single
-                    assign row = {WIDTH{1'b0}} - low;
+                    assign row = {BITS{1'b0}} - low;
                 end else begin : gen_pair
-                    assign row = low + (w[2*i+1] ? {extended[WIDTH-2:0], 1'b0} : {WIDTH{1'b0}});
+                    assign row = low + (w[2*i+1] ? {extended[BITS-2:0], 1'b0} : {BITS{1'b0}});
                 end
                 if (i == 0) begin : gen_first
                     assign total[WIDTH-1:0] = row;
                 end else begin : gen_next
                     assign total[i*WIDTH +: WIDTH] =
-                        total[(i-1)*WIDTH +: WIDTH] + {row[WIDTH-2*i-1:0], {(2 * i){1'b0}} };
+                        total[(i-1)*WIDTH +: WIDTH] + {row, {(2 * i){1'b0}} };
                 end
             end
             assign y = total[(ROWS-1)*WIDTH +: WIDTH];
