@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TOOLS := g++ make perl tclsh git
 DEBIAN := python3-venv python3-dev g++ make perl tcl git
+# tests run side by side, a file at a time; a worker may take 1 GB
+WORKERS ?= 2
 PACKAGES := codegen sim cli models vivado
 
 .PHONY: help venv demo test lint types format bench verify-all lock clean distclean
@@ -41,7 +43,7 @@ demo: $(STAMP)  ## emit the bundled LeNet-5 and prove it
 	$(BIN)/lenetgen verify build/lenet5-mixed
 
 test: $(STAMP)  ## the test suite
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: $(STAMP) types  ## ruff and mypy --strict
 	$(BIN)/ruff check .

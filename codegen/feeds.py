@@ -72,10 +72,12 @@ def flat_result(op: Conv2D | MaxPool2D, x: Tensor, source: StreamLayout) -> Stre
 def window_cycles(op: Conv2D | MaxPool2D | AvgPool2D, x: Tensor, how: Feed, units: int) -> int:
     """Cycles per frame of the windows when nothing stalls; FLAT: see the stream's words.
 
-    Each of ``units`` line buffers reads a column a cycle, and one window leaves per cycle.
+    Each of ``units`` line buffers reads a column a cycle. While it waits for its turn it gets as
+    far as its first window; from there on a row takes the columns up to its last one.
     """
     rows, columns = op.out.shape[:2]
     width = x.image_shape[1]
     if how is Feed.NARROW:
         return max(rows * width, x.image_shape[0] * width)
-    return rows * max(columns, -(-width // units))
+    row = (columns - 1) * op.window.stride[1] + 1
+    return rows * max(row, -(-width // units))

@@ -1,9 +1,10 @@
 // lng_windows: UNITS lng_window side by side, one output row each in turn.
-// A window unit needs WIDTH cycles to read a row of columns for OUT_WIDTH windows. While one unit
-// sends its row the others fill, so windows leave without a pause between rows. Every unit gets the
-// whole image through a FIFO of its own.
-// Throughput: one window per cycle as long as UNITS*OUT_WIDTH >= WIDTH and the input keeps up. Every
-// frame begins with unit 0: if UNITS does not divide OUT_HEIGHT it pauses once per frame.
+// A window unit needs WIDTH cycles to read a row of columns. While one unit sends its row the others
+// read theirs up to the first window, so that no time passes between rows. Every unit gets the whole
+// image through a FIFO of its own.
+// Throughput: one window per STRIDE_X cycles as long as UNITS*OUT_WIDTH*STRIDE_X >= WIDTH and the
+// input keeps up. Every frame begins with unit 0: if UNITS does not divide OUT_HEIGHT it pauses once
+// per frame.
 // s_axis_tready does not depend on s_axis_tvalid. Reset: control bits only.
 `default_nettype none
 module lng_windows #(

@@ -277,7 +277,7 @@ def test_windows(batch: Batch, pace: str, isolated: bool, seed: int) -> None:
 def test_line_buffers_in_turns_send_a_window_a_cycle(
     batch: Batch, rng: np.random.Generator
 ) -> None:
-    """Once full: as many cycles a frame as it has windows, words or columns per unit."""
+    """A frame takes a cycle per word, or per column from a row's first window to its last."""
     plays = {}
     for name, wide in WIDE.items():
         frames = rng.integers(0, 64, (40, wide.geometry.pixels))
@@ -287,12 +287,13 @@ def test_line_buffers_in_turns_send_a_window_a_cycle(
         height, width = wide.geometry.image
         columns = wide.geometry.window.positions(height, width)[1]
         rows = wide.outputs // columns
-        least = max(height * width // wide.pixels, rows * max(columns, -(-width // wide.units)))
+        row = (columns - 1) * wide.geometry.window.stride[1] + 1
+        least = max(height * width // wide.pixels, rows * max(row, -(-width // wide.units)))
         out = records[f"wide_{name}"].out.cycles[wide.outputs - 1 :: wide.outputs]
         if wide.units > 1 and wide.slots > 1 and rows % wide.units == 0:
             assert set(np.diff(out[10:])) == {least}, name
         elif wide.units > 1:  # the first unit sends a frame's last row and the next one's first
-            pause = max(width - columns, 0) if wide.slots > 1 else rows * width
+            pause = max(width - row, 0) if wide.slots > 1 else rows * width
             assert least <= (out[39] - out[19]) / 20 <= least + pause, name
         else:
             assert least <= (out[39] - out[19]) / 20, name

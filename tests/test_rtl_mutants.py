@@ -6,6 +6,7 @@ of them, and the same networks unharmed, are compiled into one simulator.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from lenetgen.models.random_networks import random_images
 from .rtl_batch import Batch
 from .rtl_networks import Network, make_batch, problems, timing_problems
 from .rtl_zoo import ZOO
+from .wide_networks import WIDE
 
 pytestmark = [pytest.mark.verilator, pytest.mark.slow]
 
@@ -126,16 +128,43 @@ MUTANTS = {
         "(ROWS * SLOTS - PAD_TOP) * WIDTH - 1;",
         timing=True,
     ),
+    "flat_mask": Mutant(
+        "flat", "lng_flat_window.v", "(row_inside[r] && column_inside[c])", "row_inside[r]"
+    ),
+    "flat_flush": Mutant("flat", "lng_flat_window.v", "= !s_axis_tvalid &&", "= 1'b0 &&"),
+    "flat_frame": Mutant(
+        "flat", "lng_flat_window.v", "if (word_q == LAST_WORD) begin", "if (1'b0) begin"
+    ),
+    "adders": Mutant("flat", "ADDERS", "", ""),
+    "pool_row": Mutant(
+        "flat_pool", "lng_flat_maxpool.v", "(below ? phase_next : phase_q) ==", "phase_q =="
+    ),
+    "pool_line": Mutant(
+        "flat_pool", "lng_flat_maxpool.v", "history[((p+k*ROW)*", "history[((p+k*POOLED)*"
+    ),
+    "groups": Mutant("flat_pool", "lng_groups.v", "left[k-1:0] == {k{1'b0}}", "1'b1"),
+    "turn": Mutant("turns", "lng_windows.v", "turn_q <= (y_q == LAST_Y) ?", "turn_q <= 1'b0 ?"),
+    "slot": Mutant("turns", "lng_rows.v", "BANK_32[BANK_WIDTH-1:0] < bank;", "1'b0;"),
+    "slot_carry": Mutant("turns", "lng_ring_step.v", "carry ? AFTER_32", "1'b0 ? AFTER_32"),
+    "short_word": Mutant("narrow", "lng_chunk.v", "short ? SHORT_32", "1'b0 ? SHORT_32"),
 }
 SOURCES = {
     "mixed": "tiny",
     "dense": "dense_spans_words",
     "pool": "max_signed_padded",
     "average": "average_tiny",
+    "flat": "w_same_5",
+    "flat_pool": "w_pool_last",
+    "turns": "w_average_6",
+    "narrow": "w_valid_7",
 }
 
 
 def _network(name: str, source: str) -> Network:
+    if source in WIDE:
+        wide = WIDE[source]()
+        images = random_images(wide.graph, FRAMES, 5)
+        return Network.of(name, wide.graph, wide.folds, images, wide.pixels)
     graph, folds = ZOO[source]()
     return Network.of(name, graph, folds, random_images(graph, FRAMES, 5))
 
@@ -149,6 +178,8 @@ def _patch(mutant: Mutant) -> Callable[[str, str], str]:
             return (
                 _swap_lines(text) if name.endswith(kinds[mutant.file]) and first in name else text
             )
+        if mutant.file == "ADDERS" and name.endswith("conv2d_0_adders.v"):
+            return re.sub(r"(<= .*?) - ", r"\1 + ", text, count=1)
         if name != mutant.file:
             return text
         assert text.count(mutant.old) == 1, f"{mutant.old!r} is not once in {name}"
