@@ -71,7 +71,7 @@ def adders_context(stage: Stage, name: str, banner: str) -> AddersContext:
     """The context of the constant engine of ``stage``."""
     graph, op = stage.adders, stage.op
     assert graph is not None and stage.fold is not None and isinstance(op, WeightedOp)
-    writer = _Writer(graph)
+    writer = _Writer(graph, _sums(stage, graph, op))
     lane_bits, lanes = stage.x.fmt.width, stage.fold.simd
     wires, used = [], 0
     for lane, element in enumerate(input_order(stage)[0].tolist()):
@@ -81,7 +81,7 @@ def adders_context(stage: Stage, name: str, banner: str) -> AddersContext:
             wires.append(InputWire(writer.at(element, 0), bits, low, low + bits - 1))
             used += bits
     levels = [Level(number, writer.level(number)) for number in range(1, graph.depth + 1)]
-    sums, results = writer.outputs(stage, op)
+    sums, results = writer.outputs(op)
     levels.append(Level(graph.depth + 1, sums))
     return AddersContext(
         banner=banner,
@@ -103,11 +103,44 @@ def adders_context(stage: Stage, name: str, banner: str) -> AddersContext:
     )
 
 
+@dataclass(frozen=True)
+class _Sum:
+    """An output's value times 2**scale plus ``constant``: at most ``high``, in ``bits`` bits."""
+
+    constant: int
+    scale: int
+    high: int
+    bits: int
+
+
+def _sums(stage: Stage, graph: AdderGraph, op: WeightedOp) -> tuple[_Sum, ...]:
+    """The last addition of every output: bias, and half an output unit where that rounds."""
+    assert op.accumulator is not None
+    assert op.weights.format is not None and op.bias.format is not None
+    fraction = op.accumulator.format.fraction_bits
+    product = stage.x.fmt.fraction_bits + op.weights.format.fraction_bits
+    shift = fraction - op.out.fmt.fraction_bits
+    half = 1 << (shift - 1) if _rounds_by_adding(op, shift) else 0
+    bias_shift = fraction - op.bias.format.fraction_bits
+    found = []
+    for index, output in enumerate(graph.outputs):
+        constant = (int(op.bias.values[index]) << bias_shift) + half
+        low, high, scale = constant, constant, 0
+        if output.node is not None:
+            value = graph.values[output.node]
+            scale = output.shift + fraction - product
+            ends = [(-end if output.negate else end) << scale for end in (value.low, value.high)]
+            low, high = low + min(ends), high + max(ends)
+        found.append(_Sum(constant, scale, high, bits_for(min(low, -1), high)[1]))
+    return tuple(found)
+
+
 class _Writer:
     """Names, widths and expressions of a graph's values."""
 
-    def __init__(self, graph: AdderGraph) -> None:
+    def __init__(self, graph: AdderGraph, sums: tuple[_Sum, ...]) -> None:
         self.graph = graph
+        self.sums = sums  # of the outputs
         self.last = graph.last_use
         self.width = self._widths()
 
@@ -116,9 +149,10 @@ class _Writer:
         graph = self.graph
         bits = [value.bits for value in graph.values]
         need = [0] * len(bits)
-        for output in graph.outputs:
+        for output, total in zip(graph.outputs, self.sums, strict=True):
             if output.node is not None:
-                need[output.node] = bits[output.node]
+                wanted = min(bits[output.node], total.bits - total.scale)
+                need[output.node] = max(need[output.node], wanted)
         for index in range(len(graph.adders) - 1, -1, -1):
             adder, wanted = graph.adders[index], need[graph.inputs + index]
             for operand, shift in ((adder.a, adder.shift_a), (adder.b, adder.shift_b)):
@@ -184,34 +218,18 @@ class _Writer:
         top = f"{name}[{width - 1}]" if width > 1 else name
         return top if count == 1 else f"{{ {count}{{{top}}} }}"
 
-    def outputs(
-        self, stage: Stage, op: WeightedOp
-    ) -> tuple[tuple[Register, ...], tuple[OutputLane, ...]]:
+    def outputs(self, op: WeightedOp) -> tuple[tuple[Register, ...], tuple[OutputLane, ...]]:
         """The sums with bias (and half an output unit where that rounds), and their casts."""
         assert op.accumulator is not None
-        assert op.weights.format is not None and op.bias.format is not None
         fraction = op.accumulator.format.fraction_bits
-        product = stage.x.fmt.fraction_bits + op.weights.format.fraction_bits
-        shift = fraction - op.out.fmt.fraction_bits
-        rounds = _rounds_by_adding(op, shift)
-        half = 1 << (shift - 1) if rounds else 0
-        bias_shift = fraction - op.bias.format.fraction_bits
+        rounds = _rounds_by_adding(op, fraction - op.out.fmt.fraction_bits)
         registers, lanes = [], []
-        for index, output in enumerate(self.graph.outputs):
-            constant = (int(op.bias.values[index]) << bias_shift) + half
-            low, high = constant, constant
-            if output.node is not None:
-                value = self.graph.values[output.node]
-                scale = output.shift + fraction - product
-                ends = [
-                    (-end if output.negate else end) << scale for end in (value.low, value.high)
-                ]
-                low, high = low + min(ends), high + max(ends)
-            bits = bits_for(min(low, -1), high)[1]
+        for index, (output, total) in enumerate(zip(self.graph.outputs, self.sums, strict=True)):
+            bits = total.bits
             name = f"sum{index}"
-            code = f"{bits}'d{constant & ((1 << bits) - 1)}"
+            code = f"{bits}'d{total.constant & ((1 << bits) - 1)}"
             if output.node is not None:
-                term = self._shifted(output.node, self.graph.depth, scale, bits)
+                term = self._shifted(output.node, self.graph.depth, total.scale, bits)
                 code = f"{code} - {term}" if output.negate else f"{term} + {code}"
             registers.append(Register(name, bits, code))
             cast = cast_parameters(fraction + op.activation.negative_shift, op.out.fmt)
@@ -219,7 +237,7 @@ class _Writer:
                 (floor,) = parameters(ROUNDING=ROUNDING_CODE[Rounding.TRN])
                 cast = tuple(floor if p.name == floor.name else p for p in cast)
             width = op.out.fmt.width
-            activated = activation_parameters(op.activation, fraction, high, bits)
+            activated = activation_parameters(op.activation, fraction, total.high, bits)
             cast = (*parameters(IN_WIDTH=bits), *activated, *cast)
             lanes.append(OutputLane(index, name, cast, index * width, (index + 1) * width - 1))
         return tuple(registers), tuple(lanes)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from lenetgen.codegen.feeds import Feed
 from lenetgen.models.random_networks import random_images, random_network
+from lenetgen.sim import verilator
 from lenetgen.sim.compare import Pace, compare, play_all
 
 from .rtl_batch import Batch
@@ -57,6 +58,12 @@ def test_every_stream_and_every_cycle(
 ) -> None:
     found = play_all(batch, networks, PACES[pace], seed)
     assert [str(finding) for finding in found] == []
+
+
+@pytest.mark.parametrize("name", ["w_lenet_28", "w_odd_4", "w_valid_8", "w_column", "w_pools_12"])
+def test_generated_verilog_is_lint_free(networks: list[Network], name: str, tmp_path: Path) -> None:
+    (network,) = [network for network in networks if network.name == name]
+    verilator.lint(network.emit(tmp_path), name, [tmp_path / "rtl"])
 
 
 def test_cpp_has_the_same_integers(networks: list[Network], tmp_path: Path) -> None:
