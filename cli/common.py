@@ -57,7 +57,7 @@ def default_precision(graph: Graph) -> str:
 
 
 def choose_precision(
-    choice: str, graph: Graph, logits: str, dataset: str | None
+    choice: str, graph: Graph, logits: str, dataset: str | None, data: Path | None = None
 ) -> tuple[Precision, str]:
     """A preset, ``auto``, a TOML file, or the types of the model's own quantizers.
 
@@ -72,7 +72,7 @@ def choose_precision(
     if choice == OWN:
         return own(graph), ""
     if choice == "auto":
-        images, source = calibration_images(graph, dataset)
+        images, source = calibration_images(graph, dataset, data)
         return auto(graph, FloatModel(graph).ranges(images), logits), f"calibrated on {source}"
     if choice in PRESETS:
         return preset(choice, graph, logits), ""
@@ -99,15 +99,18 @@ def bench_images(graph: Graph, count: int) -> Images:
     return images
 
 
-def calibration_images(graph: Graph, dataset: str | None) -> tuple[Images, str]:
+def calibration_images(
+    graph: Graph, dataset: str | None, data: Path | None = None
+) -> tuple[Images, str]:
     """Images (n, *shape) for ``auto`` and a line that says where they come from.
 
-    Training images of the named data set; without a name MNIST's where the shape fits and it is
-    found, else the digits, else seeded random images. Test images are never used.
+    Training images of the named data set, in the folder ``data`` if given; without a name MNIST's
+    where the shape fits and it is found, else the digits, else seeded random images. Test images
+    are never used.
     """
     shape = input_shape(graph)
     if dataset is not None:
-        chosen = images_for(shape, dataset, CALIBRATION_IMAGES, split="train")
+        chosen = images_for(shape, dataset, CALIBRATION_IMAGES, split="train", folder=data)
         return chosen.images, f"{len(chosen)} images of {chosen.source}"
     if shape == (28, 28, 1):
         name = "mnist" if find("mnist", part="train") is not None else "digits"

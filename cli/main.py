@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "crosscheck": ("crosscheck", "Compare every layer with hls4ml's C++ for the same network."),
     "fuzz": ("fuzz", "Compare golden model, C++ and RTL on random networks."),
     "train": ("train", "Train a network of the zoo."),
+    "evaluate": ("evaluate", "Measure accuracies on the integers of the hardware."),
     "precision": ("precision", "Show or write the per-layer types of a model."),
     "estimate": ("estimate", "Estimate cycles and resources per layer, in seconds."),
     "synth": ("synth", "Measure resources and logic delays with Yosys."),

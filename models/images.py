@@ -27,10 +27,13 @@ def images_for(
     *,
     split: str = "test",
     seed: int = 1,
+    folder: Path | None = None,
+    allow_download: bool = False,
 ) -> Dataset:
     """Return images of ``input_shape`` for checking a design, at most ``count``.
 
-    ``choice``: a data set's name, a path ending in ``.npy``, or None for ``default_dataset``.
+    ``choice``: a data set's name, a path ending in ``.npy``, or None for ``default_dataset``;
+    ``folder`` and ``allow_download`` as in ``load``, for a name only.
     ``UserError`` if the choice is unknown or has another shape.
     """
     if count is not None and count < 1:
@@ -41,7 +44,7 @@ def images_for(
         return load_npy(Path(choice), input_shape).first(count)
     if choice not in names():
         raise UserError(f"no data set {choice!r}; there are: {', '.join(names())}, or a .npy file")
-    dataset = load(choice, split)
+    dataset = load(choice, split, folder, allow_download=allow_download)
     if dataset.images.shape[1:] != input_shape:
         raise UserError(
             f"data set {choice} has images {_shape_text(dataset.images.shape[1:])}, "
