@@ -71,10 +71,10 @@ RTL = {
     ),
     "sum_starts": Bug("rtl/lng_pe.v", "first ? bias : acc_mem[round]", "acc_mem[round]", CONV),
     "product_sign": Bug(
-        "rtl/lng_pe.v",
-        "{1'b0, x[i*IN_WIDTH +: IN_WIDTH]}",
-        "{x[i*IN_WIDTH + IN_WIDTH - 1], x[i*IN_WIDTH +: IN_WIDTH]}",
-        LAST,
+        "rtl/lng_product.v",
+        "{(X_SIGNED != 0) ? x[X_WIDTH-1] : 1'b0, x}",
+        "{x[X_WIDTH-1], x}",
+        "dense_5",
     ),
     "bias_of_round": Bug(
         "rtl/lng_mvu.v",
