@@ -27,7 +27,9 @@ from .common import (
     float_graph,
     show_table,
 )
+from .estimate import estimate, estimate_line
 from .goals import Goals, goal_options, planned
+from .presets import preset_precision
 
 BENCH_IMAGES = 8  # frames of the stimulus that comes with the benches
 
@@ -59,6 +61,7 @@ def command(
     precision: str | None,
     out: Path | None,
     goals: Goals,
+    preset: str | None,
     logits: str,
     dataset: str | None,
     part: str,
@@ -77,9 +80,9 @@ def command(
     design_name = _design_name(name, model)
     with console.status("loading the model (TensorFlow takes a few seconds)"):
         graph = float_graph(model, dump_ir)
-    choice = precision or default_precision(graph)
+    choice = precision or preset_precision(preset, model) or default_precision(graph)
     label = Path(choice).stem if choice.endswith(".toml") else choice
-    target = out or Path("build") / f"{design_name}-{label}"
+    target = out or Path("build") / f"{design_name}-{preset or label}"
     started = time.perf_counter()
     with console.status("emitting"):
         types, note = choose_precision(choice, graph, logits, dataset)
@@ -120,6 +123,7 @@ def summary(package: Package, folder: Path, seconds: float) -> dict[str, Any]:
         "interval_cycles": timing.interval,
         "latency_cycles": timing.latency,
         "multipliers": design.schedule.multipliers,
+        "estimate": estimate(design, package.part),
         "seconds_after_imports": round(seconds, 2),
         "layers": {
             stage.op.name: {
@@ -166,4 +170,5 @@ def _print(console: Console, package: Package, folder: Path, seconds: float) -> 
         f"{rate:,.0f} frames/s at {1000 / package.clock_ns:g} MHz, unrouted; "
         f"emitted in {seconds:.1f} s"
     )
+    console.print(estimate_line(package.design, package.part))
     console.print(f"next: lenetgen verify {folder}")

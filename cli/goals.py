@@ -14,8 +14,9 @@ from ..codegen.design import Design, build_design
 from ..codegen.errors import UserError
 from ..codegen.explore import search
 from ..codegen.ir import Graph
-from ..codegen.resources import Resources, part_budget
-from ..codegen.schedule import schedule
+from ..codegen.resources import Resources, known_part, part_budget
+from ..codegen.schedule import DEFAULT_MULTIPLIERS, schedule
+from .presets import PRESETS
 
 SHARE = 0.85  # of the part a design may take unless told otherwise: the rest is for routing
 
@@ -47,6 +48,12 @@ class Goals:
         }
         return Resources(**shares)
 
+    def multipliers(self, part: str) -> int:
+        """Multipliers of a design without a goal; a part of unknown size counts as the default."""
+        if self.dsp is None and not known_part(part):
+            return DEFAULT_MULTIPLIERS
+        return int(self.budget(part).dsp)
+
 
 def goal_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options; the command gets them as ``goals``."""
@@ -61,9 +68,21 @@ def goal_options(command: Callable[..., Any]) -> Callable[..., Any]:
         max_ff: int | None,
         max_dsp: int | None,
         max_bram: int | None,
-        pixels_per_clock: str,
+        pixels_per_clock: str | None,
+        preset: str | None,
         **rest: Any,
     ) -> Any:
+        named = PRESETS[preset].goals if preset is not None else {}
+        if named:  # options given beside the preset win
+            fit = fit or bool(named.get("fit") and target_cycles is None)
+            target_cycles = _or(target_cycles, None if fit else named.get("target_cycles"))
+            target_latency = _or(target_latency, named.get("target_latency"))
+            max_lut, max_dsp = (
+                _or(max_lut, named.get("max_lut")),
+                _or(max_dsp, named.get("max_dsp")),
+            )
+            max_bram = _or(max_bram, named.get("max_bram"))
+            pixels_per_clock = pixels_per_clock or str(named.get("pixels_per_clock", 1))
         goals = Goals(
             target_cycles,
             target_latency,
@@ -72,7 +91,7 @@ def goal_options(command: Callable[..., Any]) -> Callable[..., Any]:
             max_ff,
             max_dsp,
             max_bram,
-            int(pixels_per_clock),
+            int(pixels_per_clock or 1),
         )
         for name, limit in (
             ("lut", max_lut),
@@ -84,9 +103,15 @@ def goal_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 raise UserError(f"--max-{name} {limit}: a number of 0 or more is needed")
         if fit and target_cycles is not None:
             raise UserError("--fit is the fastest design that fits: give it or --target-cycles")
-        return command(*args, goals=goals, **rest)
+        return command(*args, goals=goals, preset=preset, **rest)
 
+    presets = "; ".join(f"{name}: {preset.help}" for name, preset in PRESETS.items())
     options = [
+        click.option(
+            "--preset",
+            type=click.Choice(list(PRESETS)),
+            help=f"Goals with a name, and for the bundled LeNet-5 its types. {presets}.",
+        ),
         click.option("--target-cycles", type=int, help="Goal: at most this many cycles per frame."),
         click.option(
             "--target-latency",
@@ -97,9 +122,7 @@ def goal_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--pixels-per-clock",
             type=click.Choice(["1", "2", "4", "8"]),
-            default="1",
-            show_default=True,
-            help="Pixels a word of the input port carries.",
+            help="Pixels a word of the input port carries.  [1]",
         ),
         *(
             click.option(
@@ -120,15 +143,20 @@ def goal_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def _or(given: int | None, named: int | None) -> int | None:
+    return named if given is None else given
+
+
 def planned(name: str, typed: Graph, goals: Goals, part: str) -> tuple[Design, Timing]:
     """The design for the goals and its predicted timing.
 
     With a goal every layer may be folded or constant; without, all layers are folded and as fast
     as the multipliers allow.
     """
-    budget = goals.budget(part)
-    if goals.fit or goals.pixels > 1 or not (goals.cycles is None and goals.latency is None):
+    wanted = goals.fit or goals.pixels > 1 or goals.cycles is not None or goals.latency is not None
+    if wanted:
+        budget = goals.budget(part)
         found = search(name, typed, budget, goals.cycles, goals.latency, goals.pixels)
         return found.design, found.timing
-    design = build_design(name, typed, schedule(typed, None, int(budget.dsp)))
+    design = build_design(name, typed, schedule(typed, None, goals.multipliers(part)))
     return design, measure(design)

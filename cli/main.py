@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "fuzz": ("fuzz", "Compare golden model, C++ and RTL on random networks."),
     "train": ("train", "Train a network of the zoo."),
     "precision": ("precision", "Show or write the per-layer types of a model."),
+    "estimate": ("estimate", "Estimate cycles and resources per layer, in seconds."),
     "synth": ("synth", "Measure resources and logic delays with Yosys."),
 }
 

@@ -20,9 +20,11 @@ from .feeds import Feed, window_cycles
 from .ir import Conv2D, Graph, Op, Tensor, WeightedOp
 from .layout import StreamLayout, input_layout
 from .resources import Resources, design_resources, stage_resources, total
+from .rtl_stage import used_width, weight_width
 from .schedule import Fold, Layer, Schedule, make_schedule, output_layout, stage_feed
 
 GOAL_ATTEMPTS = 6
+DSP_MINIMUM = 8  # bits of a product up to which synthesis takes LUTs anyway
 BEAM = 48  # partial designs kept per layer
 FOLDS_TRIED = 10  # folded candidates per layer
 CONSTANT_DIGITS = 12_000  # nonzero signed digits: beyond, finding shared additions takes minutes
@@ -114,6 +116,10 @@ class Explorer:
         chosen = legal[:FOLDS_TRIED]
         if nonzero_digits(op) <= CONSTANT_DIGITS:
             chosen.append(layer.constant())
+        in_luts = [replace(fold, lut=True) for fold in chosen if not fold.constant]
+        if used_width(x) + weight_width(op) <= DSP_MINIMUM:
+            chosen = [fold for fold in chosen if fold.constant]
+        chosen += in_luts
         ready = [_with_units(op, x, source, fold, cycles) for fold in chosen]
         if not isinstance(op, Conv2D):
             return list(ready)

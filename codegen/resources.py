@@ -62,6 +62,11 @@ PARTS: Mapping[str, Resources] = {
 }
 
 
+def known_part(part: str) -> bool:
+    """Whether the resources of ``part`` are known."""
+    return any(part.lower().startswith(prefix) for prefix in PARTS)
+
+
 def part_budget(part: str) -> Resources:
     """What ``part`` (a full name such as xc7z020clg400-1) holds; ``UserError`` if unknown."""
     for prefix, budget in PARTS.items():
@@ -193,6 +198,12 @@ def _folded(stage: Stage, op: WeightedOp) -> Resources:
     low, high = stage.x.range
     product = bits_for(min(low, 0), high)[1] + weight_width(op)
     acc = op.accumulator.format.width
+    weight = weight_width(op)
+    used = product - weight
+    rows = -(-weight // 2)
+    table = used + weight <= 6
+    each = product if table else rows * (used + 3) + (rows - 1) * product
+    products = pe * simd * (each if stage.fold.lut else 0)
     tree = (simd - 1) * (product + max(simd - 1, 1).bit_length() / 2)
     per_pe = tree + acc * 1.3 + 2 * op.out.fmt.width
     memory = 0.0 if stage.rounds == 1 else acc * (1 if stage.rounds <= 32 else 2)
@@ -207,9 +218,12 @@ def _folded(stage: Stage, op: WeightedOp) -> Resources:
     biases = _rom(stage.rounds, pe * acc)
     return (
         Resources(
-            lut=pe * (per_pe + memory) + select + 60,
-            ff=pe * (tree + acc + op.out.fmt.width) + simd * stage.x.fmt.width + 60,
-            dsp=pe * simd,
+            lut=products + pe * (per_pe + memory) + select + 60,
+            ff=(pe * simd * product if stage.fold.lut else 0)
+            + pe * (tree + acc + op.out.fmt.width)
+            + simd * stage.x.fmt.width
+            + 60,
+            dsp=0 if stage.fold.lut else pe * simd,
         )
         + weights
         + biases

@@ -19,6 +19,7 @@ from .ir import (
     Lookup,
     MaxPool2D,
     Relu,
+    Tensor,
     WeightedOp,
 )
 from .rtl_average import average_parameters
@@ -94,6 +95,12 @@ def weight_width(op: WeightedOp) -> int:
     values = op.weights.values
     low, high = int(values.min(initial=0)), int(values.max(initial=0))
     return max(bits_for(min(low, -1), high)[1], 2)
+
+
+def used_width(x: Tensor) -> int:
+    """Low bits that carry every code the tensor takes, zeros of padding and dead lanes included."""
+    low, high = x.range
+    return bits_for(min(low, 0), max(high, 0))[1]
 
 
 def cast_parameters(fraction: int, to: FixedPoint) -> tuple[Parameter, ...]:
@@ -303,7 +310,9 @@ def _mvu_parameters(stage: Stage, op: WeightedOp, name: str) -> tuple[Parameter,
             CHUNKS=stage.chunks,
             ROUNDS=stage.rounds,
             IN_WIDTH=stage.x.fmt.width,
-            IN_SIGNED=int(stage.x.fmt.signed),
+            IN_SIGNED=int(stage.x.range[0] < 0),
+            USED_WIDTH=used_width(stage.x),
+            STYLE=int(stage.fold.lut),
             WEIGHT_WIDTH=weight_width(op),
             ACC_WIDTH=op.accumulator.format.width,
             PRODUCT_SHIFT=fraction - product,

@@ -24,6 +24,7 @@ class Fold:
     """``pe`` outputs and ``simd`` inputs of a matrix-vector product computed per cycle.
 
     ``constant``: all of them at once, the weights hard-wired as additions (distributed arithmetic).
+    ``lut``: its multipliers are built of LUTs, not of DSP slices.
     ``units``: line buffers of a convolution that take turns, so that rows follow without a pause.
     """
 
@@ -31,6 +32,7 @@ class Fold:
     simd: int
     constant: bool = False
     units: int = 1
+    lut: bool = False
 
     @property
     def multipliers(self) -> int:

@@ -14,6 +14,8 @@ module lng_mvu #(
     parameter integer ROUNDS        = 4,   // groups of PE outputs, >= 1
     parameter integer IN_WIDTH      = 8,   // bits of one input, >= 1
     parameter integer IN_SIGNED     = 1,   // 1: inputs are signed
+    parameter integer USED_WIDTH    = IN_WIDTH,  // low bits of an input that carry its value
+    parameter integer STYLE         = 0,   // of the multipliers: 0 DSP, 1 LUTs
     parameter integer WEIGHT_WIDTH  = 8,   // bits of one weight, signed, >= 1
     parameter integer ACC_WIDTH     = 20,  // bits of the exact sum, signed, >= 2
     parameter integer PRODUCT_SHIFT = 0,   // accumulator minus product fraction bits, >= 0
@@ -153,6 +155,8 @@ module lng_mvu #(
                 .SIMD         (SIMD),
                 .IN_WIDTH     (IN_WIDTH),
                 .IN_SIGNED    (IN_SIGNED),
+                .USED_WIDTH   (USED_WIDTH),
+                .STYLE        (STYLE),
                 .WEIGHT_WIDTH (WEIGHT_WIDTH),
                 .ACC_WIDTH    (ACC_WIDTH),
                 .PRODUCT_SHIFT(PRODUCT_SHIFT),

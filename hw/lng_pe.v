@@ -8,6 +8,8 @@ module lng_pe #(
     parameter integer SIMD          = 4,   // products per cycle, >= 1
     parameter integer IN_WIDTH      = 8,   // bits of one input, >= 1
     parameter integer IN_SIGNED     = 1,   // 1: inputs are signed
+    parameter integer USED_WIDTH    = IN_WIDTH,  // low bits of an input that carry its value
+    parameter integer STYLE         = 0,   // of the multipliers: 0 DSP, 1 LUTs
     parameter integer WEIGHT_WIDTH  = 8,   // bits of one weight, signed, >= 1
     parameter integer ACC_WIDTH     = 20,  // bits of the accumulator, signed, >= 2
     parameter integer PRODUCT_SHIFT = 0,   // accumulator fraction bits minus product fraction bits
@@ -30,9 +32,17 @@ module lng_pe #(
         end
     endgenerate
 
-    localparam integer X_WIDTH = (IN_SIGNED != 0) ? IN_WIDTH : IN_WIDTH + 1;
-    localparam integer PRODUCT_WIDTH = X_WIDTH + WEIGHT_WIDTH;
+    localparam integer PRODUCT_WIDTH = USED_WIDTH + WEIGHT_WIDTH;
     localparam integer SUM_WIDTH = PRODUCT_WIDTH + $clog2(SIMD);
+
+    generate
+        if (USED_WIDTH < IN_WIDTH) begin : gen_narrowed
+            // the rest of an input repeats its sign, or is zero
+            // verilator lint_off UNUSEDSIGNAL
+            wire unused = ^x;
+            // verilator lint_on UNUSEDSIGNAL
+        end
+    endgenerate
 
     reg  [SIMD*PRODUCT_WIDTH-1:0] product_q;
     wire [SIMD*SUM_WIDTH-1:0]     operand;
@@ -42,14 +52,17 @@ module lng_pe #(
     genvar i;
     generate
         for (i = 0; i < SIMD; i = i + 1) begin : gen_product
-            wire signed [X_WIDTH-1:0] x_i;
-            wire signed [WEIGHT_WIDTH-1:0] w_i = w[i*WEIGHT_WIDTH +: WEIGHT_WIDTH];
-            wire signed [PRODUCT_WIDTH-1:0] product = x_i * w_i;
-            if (IN_SIGNED != 0) begin : gen_signed
-                assign x_i = x[i*IN_WIDTH +: IN_WIDTH];
-            end else begin : gen_unsigned
-                assign x_i = {1'b0, x[i*IN_WIDTH +: IN_WIDTH]};
-            end
+            wire [PRODUCT_WIDTH-1:0] product;
+            lng_product #(
+                .X_WIDTH (USED_WIDTH),
+                .X_SIGNED(IN_SIGNED),
+                .W_WIDTH (WEIGHT_WIDTH),
+                .STYLE   (STYLE)
+            ) u_product (
+                .x(x[i*IN_WIDTH +: USED_WIDTH]),
+                .w(w[i*WEIGHT_WIDTH +: WEIGHT_WIDTH]),
+                .y(product)
+            );
             always @(posedge clk) begin
                 if (ce) begin
                     product_q[i*PRODUCT_WIDTH +: PRODUCT_WIDTH] <= product;

@@ -1,9 +1,9 @@
 """Labelled image sets by name, found on this machine and checked before use.
 
-Input: a name, a part, perhaps a folder; output: uint8 images and labels. ``mnist`` and
-``fashion-mnist`` are looked for in the given folder, else in ``LENETGEN_DATA``, the Keras cache
-and, if allowed, Keras' download; ``digits`` comes with scikit-learn. ``images.py`` chooses what
-feeds ``verify``; nothing is scaled or shuffled here.
+Input: a name, a part, perhaps a folder; output: uint8 images and labels. A set is looked for in the
+given folder, else in ``LENETGEN_DATA``, the Keras cache and, if allowed, Keras' download;
+``digits`` comes with scikit-learn. ``cifar.py`` and ``eurosat.py`` read their own files,
+``images.py`` chooses what feeds ``verify``; nothing is scaled or shuffled here.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codegen.errors import UserError
+from . import cifar, eurosat
 from .idx import read_idx, verify_md5, verify_sha256
 
 Images = npt.NDArray[np.uint8]
@@ -42,7 +43,13 @@ MD5 = {
 }
 # sha256 that keras.datasets.mnist demands of its mnist.npz.
 MNIST_NPZ_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
-_TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "digits": "scikit-learn digits"}
+_TITLES = {
+    "mnist": "MNIST",
+    "fashion-mnist": "Fashion-MNIST",
+    "cifar10": "CIFAR-10",
+    "eurosat-sample": "EuroSAT sample",
+    "digits": "scikit-learn digits",
+}
 _COUNTS = {"train": 60000, "test": 10000}
 _PREFIX = {"train": "train", "test": "t10k"}
 
@@ -87,8 +94,9 @@ def load(
 ) -> Dataset:
     """Load a part (``train``, ``test`` or ``all``) of the data set ``name``.
 
-    ``folder`` holds the set itself or a subfolder of its name; given, it is the only place looked
-    at. ``UserError`` for an unknown name, a missing set, a wrong checksum or a malformed file.
+    ``folder`` holds the set itself or a subfolder of its name (for ``cifar10`` it may be the
+    ``.npz``); given, it is the only place looked at. ``UserError`` for an unknown name, a missing
+    set, a wrong checksum or a malformed file.
     """
     if name not in _TITLES:
         raise UserError(f"no data set {name!r}; there are: {', '.join(_TITLES)}")
@@ -128,7 +136,7 @@ def _find(
     """Return the parts from the first place that has them, and that place's name."""
     for place, reader in _places(name, parts, folder):
         return reader(), place
-    if allow_download and folder is None:
+    if allow_download and folder is None and name != "eurosat-sample":
         _download(name)
         for place, reader in _places(name, parts, folder):
             return reader(), f"{place}, just downloaded"
@@ -136,39 +144,70 @@ def _find(
         raise UserError(
             f"{folder}: no {_TITLES[name]} there; expected {', '.join(_files(name, parts))}"
         )
+    other = (
+        f"; it is {eurosat.SOURCE}"
+        if name == "eurosat-sample"
+        else ", or allow the download with --download"
+    )
     raise UserError(
         f"{_TITLES[name]} not found: set LENETGEN_DATA to a folder with "
-        f"{name}/{_files(name, parts)[0]} and the like, or allow the download with --download"
+        f"{name}/{_files(name, parts)[0]} and the like{other}"
     )
 
 
 def _places(name: str, parts: tuple[str, ...], folder: Path | None) -> list[tuple[str, Reader]]:
     """Return the places that hold all files of ``parts``, best first, each with its reader."""
-    candidates: list[tuple[str, Path]] = []
-    if folder is not None:
-        if not folder.is_dir():
-            raise UserError(f"{folder}: not a folder")
-        candidates = [("given folder", folder / name), ("given folder", folder)]
-    else:
-        if root := os.environ.get("LENETGEN_DATA"):
-            if not Path(root).is_dir():
-                raise UserError(f"LENETGEN_DATA names {root}, which is not a folder")
-            candidates.append(("LENETGEN_DATA", Path(root) / name))
-        cache = keras_home() / "datasets"
-        candidates.append(("Keras cache", cache / name))
-        if name == "mnist":
-            candidates.append(("Keras cache", cache))
     places: list[tuple[str, Reader]] = []
-    for label, place in candidates:
-        if all((place / file).is_file() for file in _files(name, parts)):
-            places.append((label, lambda at=place: [_read_idx(name, part, at) for part in parts]))  # type: ignore[misc]
-        elif name == "mnist" and (place / "mnist.npz").is_file():
-            places.append((label, lambda at=place: _read_npz(at / "mnist.npz", parts)))  # type: ignore[misc]
+    for label, place in _candidates(name, folder):
+        reader = _reader(name, parts, place)
+        if reader is not None:
+            places.append((label, reader))
     return places
 
 
+def _candidates(name: str, folder: Path | None) -> list[tuple[str, Path]]:
+    """Return every place to look at and what reports call it."""
+    folders = eurosat.FOLDERS if name == "eurosat-sample" else (name,)
+    if folder is not None:
+        if name == "cifar10" and folder.suffix == ".npz" and folder.is_file():
+            return [("given file", folder)]
+        if not folder.is_dir():
+            raise UserError(f"{folder}: not a folder")
+        return [("given folder", place) for place in (*map(folder.joinpath, folders), folder)]
+    candidates: list[tuple[str, Path]] = []
+    if root := os.environ.get("LENETGEN_DATA"):
+        if not Path(root).is_dir():
+            raise UserError(f"LENETGEN_DATA names {root}, which is not a folder")
+        candidates += [("LENETGEN_DATA", Path(root) / each) for each in folders]
+    cache = keras_home() / "datasets"
+    candidates += [("Keras cache", cache / each) for each in folders]
+    if name == "mnist":
+        candidates.append(("Keras cache", cache))
+    if name == "cifar10":  # Keras 3 unpacks into the first, Keras 2 into the cache itself
+        candidates += [("Keras cache", cache / "cifar-10-batches-py-target")]
+        candidates += [("Keras cache", cache)]
+    return candidates
+
+
+def _reader(name: str, parts: tuple[str, ...], place: Path) -> Reader | None:
+    """Return what reads ``parts`` of the set at ``place``, None if it isn't there."""
+    if name == "cifar10":
+        return cifar.reader(place, parts)
+    if name == "eurosat-sample":
+        return eurosat.reader(place, parts)
+    if all((place / file).is_file() for file in _files(name, parts)):
+        return lambda: [_read_idx(name, part, place) for part in parts]
+    if name == "mnist" and (place / "mnist.npz").is_file():
+        return lambda: _read_npz(place / "mnist.npz", parts)
+    return None
+
+
 def _files(name: str, parts: tuple[str, ...]) -> list[str]:
-    """Return the idx files that hold ``parts``."""
+    """Return the files that hold ``parts``; of CIFAR-10, those of one of its containers."""
+    if name == "cifar10":
+        return [cifar.NPZ]
+    if name == "eurosat-sample":
+        return [eurosat.sheet(each) for each in eurosat.SHA256]
     return [file for file in MD5[name] if file.startswith(tuple(_PREFIX[part] for part in parts))]
 
 
@@ -210,9 +249,8 @@ def _download(name: str) -> None:
     from ..codegen.frontend.keras_runtime import import_keras
 
     keras = import_keras()
-    module = keras.datasets.mnist if name == "mnist" else keras.datasets.fashion_mnist
     try:
-        module.load_data()
+        getattr(keras.datasets, name.replace("-", "_")).load_data()
     except Exception as error:  # Keras raises bare Exception with the address inside
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{_TITLES[name]}: download failed ({reason})") from None

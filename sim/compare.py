@@ -18,7 +18,7 @@ from ..codegen.errors import UserError
 from . import csim, csim_batch
 from .rtl_batch import Batch
 from .rtl_networks import Network, make_batch, problems, record_of, timing_problems
-from .toolrun import ToolError
+from .toolrun import ToolError, stopping
 
 ENGINES = ("csim", "csim-exact", "rtl")  # C++ with machine integers, with declared widths; Verilog
 BANNER = "random network"
@@ -87,9 +87,14 @@ def compare(
             for engine in ("csim", "csim-exact")
             if engine in engines
         ]
-        # here, not in the pool, so that Ctrl-C ends what takes longest
-        found = _compare_rtl(networks, folder / "rtl", paces, seed) if "rtl" in engines else []
-        return [finding for job in jobs for finding in job.result()] + found
+        try:
+            # here, not in the pool, so that Ctrl-C ends what takes longest
+            found = _compare_rtl(networks, folder / "rtl", paces, seed) if "rtl" in engines else []
+            return [finding for job in jobs for finding in job.result()] + found
+        except BaseException:
+            with stopping():
+                pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _compare_csim(networks: Sequence[Network], folder: Path, engine: str) -> list[Finding]:

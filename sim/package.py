@@ -181,6 +181,7 @@ def _document(
             fold = design.schedule.folds[stage.op.name]
             engine = "constant" if fold.constant else "folded"
             hardware |= {"engine": engine, "pe": fold.pe, "simd": fold.simd, "units": fold.units}
+            hardware |= {"multiplier": "lut" if fold.lut else "dsp"}
             hardware |= {"multipliers": fold.multipliers}
         hardware |= {"lanes": stage.result.lanes, "fifo": stage.fifo}
         layers.append({**entry, **bounds.get(stage.op.name, {}), "hardware": hardware})
@@ -259,7 +260,8 @@ def load(folder: Path) -> Package:
 
 def _fold(hardware: dict[str, Any]) -> Fold:
     constant = {"constant": True, "folded": False}[hardware["engine"]]
-    return Fold(int(hardware["pe"]), int(hardware["simd"]), constant, int(hardware["units"]))
+    lut = {"lut": True, "dsp": False}[hardware["multiplier"]]
+    return Fold(int(hardware["pe"]), int(hardware["simd"]), constant, int(hardware["units"]), lut)
 
 
 def _check_files(folder: Path, hashes: dict[str, str]) -> None:

@@ -12,7 +12,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..codegen.errors import UserError
@@ -21,6 +22,14 @@ TAIL_LINES = 30
 
 # What Debian and Ubuntu call the packages of the tools used here.
 DEBIAN_PACKAGES = {"c++": "g++", "g++": "g++", "make": "make", "perl": "perl", "tclsh": "tcl"}
+
+
+_running: set[subprocess.Popen[bytes]] = set()
+_stopping = threading.Event()
+
+
+class Stopped(BaseException):
+    """``run_tool`` was called, or at work, in a thread while ``stopping`` ended all tools."""
 
 
 class ToolError(RuntimeError):
@@ -57,6 +66,8 @@ def run_tool(
     and ends the tool together with its children. Raises :class:`ToolError` on a non-zero exit
     status or a timeout, :class:`UserError` if the program is missing.
     """
+    if _stopping.is_set():
+        raise Stopped
     words = [str(word) for word in command]
     name = Path(words[0]).name
     with tempfile.TemporaryFile() if log is None else log.open("w+b") as out:
@@ -76,6 +87,9 @@ def run_tool(
         except FileNotFoundError as error:
             require_tools([words[0]], None if env is None else env.get("PATH"))
             raise ToolError(f"{name}: {error}", log) from error
+        _running.add(process)
+        if _stopping.is_set():  # it began just before
+            _end(process)
         try:
             status: int | None = process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -84,6 +98,11 @@ def run_tool(
         except BaseException:
             _end(process)
             raise
+        finally:
+            _running.discard(process)
+        if _stopping.is_set():
+            _end(process)
+            raise Stopped
         out.seek(start)
         text = out.read().decode(errors="replace")
     if status != 0:
@@ -91,6 +110,18 @@ def run_tool(
         how = f"ran longer than {timeout:g} s" if status is None else f"exit status {status}"
         raise ToolError(f"{name} failed ({how})", log, tail)
     return text
+
+
+@contextlib.contextmanager
+def stopping() -> Iterator[None]:
+    """End the tools of all threads, and let none begin: for a pool that breaks off."""
+    _stopping.set()
+    try:
+        for process in list(_running):
+            _end(process)
+        yield
+    finally:
+        _stopping.clear()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -85,7 +85,7 @@ MUTANTS = {
     "round": Mutant("mixed", "lng_pe.v", "acc_mem[round] <= total", "acc_mem[round ^ 1] <= total"),
     "first": Mutant("mixed", "lng_pe.v", "total = (first ? bias : ", "total = (1'b0 ? bias : "),
     "product_sign": Mutant(
-        "mixed", "lng_pe.v", "assign x_i = {1'b0, x", "assign x_i = {x[i*IN_WIDTH+IN_WIDTH-1], x"
+        "mixed", "lng_product.v", "? x[X_WIDTH-1] : 1'b0", "? x[X_WIDTH-1] : x[X_WIDTH-1]"
     ),
     "tree": Mutant("mixed", "lng_reduce_tree.v", "<= a + b;", "<= a | b;"),
     "signed_max": Mutant("pool", "lng_reduce_tree.v", "$signed(a) > $signed(b)", "a > b"),

@@ -43,6 +43,8 @@ def plan(graph: Graph, pixels: int, rng: np.random.Generator, constant: float) -
             fold = legal[int(rng.integers(len(legal)))]
             if rng.random() < constant and nonzero_digits(op) <= DIGITS:
                 fold = layer.constant()
+            elif rng.random() < 0.5:
+                fold = replace(fold, lut=True)
             how = stage_feed(op, x, source, fold)
             if isinstance(op, Conv2D) and how in (Feed.PIXELS, Feed.ROWS):
                 fold = replace(fold, units=int(rng.integers(1, min(op.out.shape[0], 4) + 1)))

@@ -1,0 +1,92 @@
+"""``lenetgen estimate``: what a design takes of its part, in seconds, before any synthesis."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from ..codegen.design import Design
+from ..codegen.resources import Resources, design_resources, known_part, part_budget, total
+from ..sim.package import load
+from .common import show_table
+
+NAMES = {"lut": "LUT", "ff": "FF", "dsp": "DSP48E1", "bram": "BRAM36"}
+
+
+@click.command(name="estimate", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON only.")
+def command(folder: Path, as_json: bool) -> None:
+    """Estimate cycles and resources of an emitted design, per layer and in all.
+
+    Example: lenetgen estimate build/lenet5-mixed
+
+    The figures come from the structure of the design; lenetgen synth measures them with Yosys.
+    """
+    package = load(folder)
+    report = estimate(package.design, package.part)
+    report |= {
+        "interval_cycles": package.timing.interval,
+        "latency_cycles": package.timing.latency,
+    }
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+        return
+    console = Console(file=sys.stderr, highlight=False)
+    table = Table(title=f"{package.title}: estimate for {package.part}")
+    table.add_column("layer")
+    for label in ("cycles/frame", *NAMES.values()):
+        table.add_column(label, justify="right")
+    cycles = {stage.op.name: str(stage.cycles) for stage in package.design.stages}
+    for name, row in report["layers"].items():
+        table.add_row(name, cycles.get(name, ""), *(f"{row[key]:,g}" for key in NAMES))
+    table.add_section()
+    table.add_row("all", "", *(f"{report['total'][key]:,g}" for key in NAMES))
+    show_table(console, table)
+    console.print(estimate_line(package.design, package.part))
+
+
+def estimate(design: Design, part: str) -> dict[str, Any]:
+    """Resources by layer and in all as plain data, and what they are of ``part``, if known."""
+    layers = {name: _rounded(found) for name, found in design_resources(design).items()}
+    whole = total(design_resources(design))
+    report: dict[str, Any] = {"part": part, "layers": layers, "total": _rounded(whole)}
+    if known_part(part):
+        budget = part_budget(part)
+        report["share"] = {name: round(used, 4) for name, used in whole.used_of(budget).items()}
+        report["binding"] = whole.binding(budget)
+    return report
+
+
+def estimate_line(design: Design, part: str) -> str:
+    """One line: the shares of the part, and what exceeds it."""
+    whole = total(design_resources(design))
+    counts = _rounded(whole)
+    if not known_part(part):
+        return "estimate: " + ", ".join(f"{counts[key]:,g} {NAMES[key]}" for key in NAMES)
+    budget = part_budget(part)
+    shares = whole.used_of(budget)
+    line = "estimate: " + ", ".join(
+        f"{counts[key]:,g} {NAMES[key]} ({shares[key]:.0%})" for key in NAMES
+    )
+    over = [
+        f"{NAMES[key]} {counts[key]:,g} of {getattr(budget, key):,g}"
+        for key, share in shares.items()
+        if share > 1
+    ]
+    return f"{line}; exceeds {part}: {', '.join(over)}" if over else line
+
+
+def _rounded(resources: Resources) -> dict[str, float]:
+    """Whole cells; half block RAMs stay."""
+    return {
+        name: round(value * 2) / 2 if name == "bram" else round(value)
+        for name, value in asdict(resources).items()
+    }
