@@ -143,7 +143,7 @@ def test_requantizer_rounding_in_rtl(broken: Package) -> None:
 
 def test_line_buffer_order_in_rtl(broken: Package) -> None:
     _edit(
-        broken.folder / "rtl" / "lng_window.v",
+        broken.folder / "rtl" / "lng_rows.v",
         "assign column = twice[column_bank_q*DATA_WIDTH +: ROWS*DATA_WIDTH];",
         "assign column = twice[ROWS*DATA_WIDTH-1:0];",
     )
