@@ -1,7 +1,7 @@
 """What a stage costs on a 7-series part, before any synthesis.
 
 Input: a ``Stage``; output: ``Resources``. Structure gives the counts (adders, registers, memories
-by their shape, multipliers); the factors were fitted on Yosys' ``synth_xilinx -family xc7``.
+by their shape, multipliers), by 7-series cells; ``lenetgen synth`` measures what Yosys makes of it.
 """
 
 from __future__ import annotations

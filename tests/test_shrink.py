@@ -224,7 +224,8 @@ def test_a_bug_becomes_a_small_test(
     network = read_network("small", json.dumps(parts))
     assert len(network.design.graph.ops) <= 2
     assert sum(tensor.size for tensor in network.design.graph.tensors()) <= 8
-    assert sum(len(np.ravel(values)) for values in parts["parameters"].values()) <= 300
+    # an input table alone has 256 entries a channel, of two channels at most here
+    assert sum(len(np.ravel(values)) for values in parts["parameters"].values()) <= 2 * 256 + 44
     assert "random_" not in str(parts["network"]["layers"])
 
     assert _pytest(path) == 0, "without the bug"

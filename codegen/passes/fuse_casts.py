@@ -34,8 +34,12 @@ def fuse_casts(graph: Graph) -> Graph:
 
 
 def _target(ops: list[Op], cast: Cast) -> int | None:
-    """Return the place of the operator that takes ``cast``, None if there is none."""
-    assert cast.own is not None and cast.own.result is not None
+    """Return the place of the operator that takes ``cast``, None if there is none.
+
+    A cast whose type is not its own, but the precision's to choose, stays where it is.
+    """
+    if cast.own is None or cast.own.result is None:
+        return None
     for place in range(len(ops) - 1, -1, -1):
         op = ops[place]
         if isinstance(op, MaxPool2D) and cast.own.result.overflow in _MONOTONE:
