@@ -22,11 +22,6 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": "", "NO_COLOR": "1"}
 STARTED = "import sys; from lenetgen.cli.main import main; print('up', flush=True); main()"
 
 
-def _takes_sigint() -> None:
-    """Undo what a shell does to background jobs: a test run in one would hand it on."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def _interrupted(delay: float, *words: str) -> tuple[int, str]:
     """Run a command, send SIGINT ``delay`` seconds after its start; exit code, stderr."""
     process = subprocess.Popen(
@@ -35,7 +30,6 @@ def _interrupted(delay: float, *words: str) -> tuple[int, str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=_takes_sigint,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "up\n"
