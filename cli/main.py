@@ -81,9 +81,20 @@ def main(argv: list[str] | None = None) -> NoReturn:
         _drop_output()
         click.echo(f"lenetgen: {where}{error.strerror or error}", err=True)
         sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt, SystemError) as error:
+        if isinstance(error, SystemError) and not _caused_by_interrupt(error):
+            raise
         click.echo("lenetgen: interrupted", err=True)
         sys.exit(130)
+
+
+def _caused_by_interrupt(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind it: C code of TensorFlow turns KeyboardInterrupt into SystemError."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _drop_output() -> None:
