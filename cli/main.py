@@ -89,7 +89,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
 
 
 def _caused_by_interrupt(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is behind it: C code of TensorFlow turns KeyboardInterrupt into SystemError."""
+    """Whether Ctrl-C is behind it: C code of TensorFlow makes a SystemError of it."""
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
             return True
