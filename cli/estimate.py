@@ -55,8 +55,9 @@ def command(folder: Path, as_json: bool) -> None:
 
 def estimate(design: Design, part: str) -> dict[str, Any]:
     """Resources by layer and in all as plain data, and what they are of ``part``, if known."""
-    layers = {name: _rounded(found) for name, found in design_resources(design).items()}
-    whole = total(design_resources(design))
+    parts = design_resources(design)
+    layers = {name: _rounded(found) for name, found in parts.items()}
+    whole = total(parts)
     report: dict[str, Any] = {"part": part, "layers": layers, "total": _rounded(whole)}
     if known_part(part):
         budget = part_budget(part)

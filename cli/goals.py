@@ -77,10 +77,8 @@ def goal_options(command: Callable[..., Any]) -> Callable[..., Any]:
             fit = fit or bool(named.get("fit") and target_cycles is None)
             target_cycles = _or(target_cycles, None if fit else named.get("target_cycles"))
             target_latency = _or(target_latency, named.get("target_latency"))
-            max_lut, max_dsp = (
-                _or(max_lut, named.get("max_lut")),
-                _or(max_dsp, named.get("max_dsp")),
-            )
+            max_lut = _or(max_lut, named.get("max_lut"))
+            max_dsp = _or(max_dsp, named.get("max_dsp"))
             max_bram = _or(max_bram, named.get("max_bram"))
             pixels_per_clock = pixels_per_clock or str(named.get("pixels_per_clock", 1))
         goals = Goals(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -81,17 +82,20 @@ def main(argv: list[str] | None = None) -> NoReturn:
         _drop_output()
         click.echo(f"lenetgen: {where}{error.strerror or error}", err=True)
         sys.exit(2)
-    except (click.Abort, KeyboardInterrupt, SystemError) as error:
-        if isinstance(error, SystemError) and not _caused_by_interrupt(error):
+    except (click.Abort, KeyboardInterrupt, Exception) as error:
+        if not _caused_by_interrupt(error):
             raise
         click.echo("lenetgen: interrupted", err=True)
         sys.exit(130)
+    finally:
+        if argv is None:  # all is said: a late Ctrl-C must not turn the result into a signal
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _caused_by_interrupt(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is behind it: C code of TensorFlow makes a SystemError of it."""
+    """Whether Ctrl-C is behind it: C code and class bodies wrap it in errors of their own."""
     while error is not None:
-        if isinstance(error, KeyboardInterrupt):
+        if isinstance(error, click.Abort | KeyboardInterrupt):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -33,7 +33,7 @@ PRESETS: Mapping[str, Preset] = {
         {"target_cycles": 784, "target_latency": 1300},
     ),
     "small": Preset(
-        "the fastest within 7,770 LUT, 122 DSP and 37 block RAMs",
+        "the fastest within 7,000 estimated LUT, 122 DSP and 37 block RAMs",
         str(LOW),
         {"fit": True, "max_lut": 7000, "max_dsp": 122, "max_bram": 37},
     ),

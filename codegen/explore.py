@@ -8,6 +8,7 @@ resource. Without a goal, ``schedule.schedule`` folds everything by multipliers 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -21,7 +22,7 @@ from .ir import Conv2D, Graph, Op, Tensor, WeightedOp
 from .layout import StreamLayout, input_layout
 from .resources import Resources, design_resources, stage_resources, total
 from .rtl_stage import used_width, weight_width
-from .schedule import Fold, Layer, Schedule, make_schedule, output_layout, stage_feed
+from .schedule import Fold, Layer, Schedule, make_schedule, output_layout, serial_folds, stage_feed
 
 GOAL_ATTEMPTS = 6
 DSP_MINIMUM = 8  # bits of a product up to which synthesis takes LUTs anyway
@@ -57,7 +58,7 @@ class Explorer:
         self.pixels = pixels
         self.costs: dict[tuple[str, StreamLayout, Fold | None], Resources] = {}
 
-    @property
+    @functools.cached_property
     def floor(self) -> int:
         """The fewest cycles per frame there can be: all that may be constant is, all else full."""
         folds: dict[str, Fold] = {}
@@ -256,8 +257,8 @@ def _within(explorer: Explorer, name: str, cycles: int, tail: Mapping[str, int])
 def _fastest(explorer: Explorer, name: str, floor: int) -> Found:
     """Bisect the cycles per frame: the fewest that fit."""
     graph = explorer.graph
-    serial = {op.name: Fold(1, 1) for op in graph.ops if isinstance(op, WeightedOp)}
-    low, high = floor, max(floor, make_schedule(graph, serial, explorer.pixels).cycles)
+    slowest = make_schedule(graph, serial_folds(graph), explorer.pixels)
+    low, high = floor, max(floor, slowest.cycles)
     try:
         explorer.choose(high)
     except NoFit as miss:
@@ -297,7 +298,7 @@ def _quicker(explorer: Explorer, name: str, found: Found, latency: int) -> Found
     """Speed single layers up, each time the one that saves most cycles for what it costs."""
     cycles = max(found.timing.interval, explorer.floor)
     goals: dict[str, int] = {}
-    best = CycleModel(found.design).latency()
+    best = found.timing.latency
     design = found.design
     while best > latency:
         steps = []

@@ -12,9 +12,8 @@ from dataclasses import dataclass, fields
 from .design import PORT_DEPTH, Design, Stage
 from .errors import UserError
 from .feeds import Feed
-from .formats import bits_for
 from .ir import AvgPool2D, Conv2D, InputTable, MaxPool2D, WeightedOp, WindowOp
-from .rtl_stage import weight_width
+from .rtl_stage import used_width, weight_width
 
 BRAM_BITS = 36 * 1024
 BRAM_WORD = 72  # bits of a BRAM36's widest port, 512 words deep
@@ -154,9 +153,8 @@ def _flat(stage: Stage) -> Resources:
     pooled = pixels // columns
     line = (rows - 1) * width // columns * pixel
     compare = pooled * pixel * 1.5 * (columns - 1 + rows - 1)
-    group = stage.result.lanes * stage.x.fmt.width
     word = pooled * pixel
-    return Resources(lut=compare + word * 0.5 + 80, ff=line + word + group * 0 + 40) + (
+    return Resources(lut=compare + word * 0.5 + 80, ff=line + word + 40) + (
         fifo_resources(word + 4, stage.unit_fifo)
     )
 
@@ -195,11 +193,9 @@ def _folded(stage: Stage, op: WeightedOp) -> Resources:
     """Multipliers, adder trees, accumulators, casts, weight and bias memories, word select."""
     assert stage.fold is not None and op.accumulator is not None
     pe, simd = stage.fold.pe, stage.fold.simd
-    low, high = stage.x.range
-    product = bits_for(min(low, 0), high)[1] + weight_width(op)
+    weight, used = weight_width(op), used_width(stage.x)
+    product = used + weight
     acc = op.accumulator.format.width
-    weight = weight_width(op)
-    used = product - weight
     rows = -(-weight // 2)
     table = used + weight <= 6
     each = product if table else rows * (used + 3) + (rows - 1) * product

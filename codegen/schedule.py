@@ -45,14 +45,13 @@ class Layer:
     """A weighted layer as ``vectors`` matrix-vector products per frame.
 
     A vector arrives as ``words`` words of ``lanes`` inputs, dead lanes included; a convolution's
-    window arrives whole, as one word. ``copies`` engines work on as many windows at once.
+    window arrives whole, as one word.
     """
 
     outputs: int
     vectors: int
     lanes: int
     words: int
-    copies: int = 1
 
     @classmethod
     def of(cls, op: WeightedOp, source: StreamLayout, how: Feed = Feed.PIXELS) -> Layer:
@@ -61,8 +60,7 @@ class Layer:
         if isinstance(op, Conv2D):
             inputs = math.prod(op.weights.shape[:-1])
             if how is Feed.FLAT:
-                copies = source.lanes // op.weights.shape[2]
-                return cls(outputs, source.words, inputs, 1, copies)
+                return cls(outputs, source.words, inputs, 1)
             return cls(outputs, op.out.shape[0] * op.out.shape[1], inputs, 1)
         return cls(outputs, 1, source.lanes, source.words)
 
@@ -231,7 +229,7 @@ def _fastest(graph: Graph, floor: int, multipliers: int) -> int:
 
     A network with more layers than multipliers still gets one multiplier per layer.
     """
-    low, high = floor, max(floor, make_schedule(graph, _serial(graph)).cycles)
+    low, high = floor, max(floor, make_schedule(graph, serial_folds(graph)).cycles)
     while low < high:
         middle = (low + high) // 2
         need = sum(fold.multipliers for fold in choose_folds(graph, middle).values())
@@ -239,5 +237,6 @@ def _fastest(graph: Graph, floor: int, multipliers: int) -> int:
     return low
 
 
-def _serial(graph: Graph) -> dict[str, Fold]:
+def serial_folds(graph: Graph) -> dict[str, Fold]:
+    """One multiplier for every weighted layer: the smallest design, and the slowest."""
     return {op.name: Fold(1, 1) for op in graph.ops if isinstance(op, WeightedOp)}
