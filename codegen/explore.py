@@ -20,8 +20,8 @@ from .errors import UserError
 from .feeds import Feed, window_cycles
 from .ir import Conv2D, Graph, Op, Tensor, WeightedOp
 from .layout import StreamLayout, input_layout
+from .narrowing import used_width, weight_width
 from .resources import Resources, design_resources, stage_resources, total
-from .rtl_stage import used_width, weight_width
 from .schedule import Fold, Layer, Schedule, make_schedule, output_layout, serial_folds, stage_feed
 
 GOAL_ATTEMPTS = 6

@@ -13,7 +13,7 @@ from .design import PORT_DEPTH, Design, Stage
 from .errors import UserError
 from .feeds import Feed
 from .ir import AvgPool2D, Conv2D, InputTable, MaxPool2D, WeightedOp, WindowOp
-from .rtl_stage import used_width, weight_width
+from .narrowing import used_width, weight_width
 
 BRAM_BITS = 36 * 1024
 BRAM_WORD = 72  # bits of a BRAM36's widest port, 512 words deep

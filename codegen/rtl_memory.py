@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from .design import Stage
 from .ir import Conv2D, InputTable, Lookup, WeightedOp
-from .rtl_stage import weight_width
+from .narrowing import narrow_weights, weight_width
 
 
 def pack_words(lanes: npt.NDArray[np.int64], bits: int) -> list[int]:
@@ -57,7 +57,7 @@ def weight_words(stage: Stage) -> tuple[list[int], int]:
     order = input_order(stage)
     outputs = stage.op.weights.shape[-1]
     pe = stage.fold.pe
-    codes = stage.op.weights.values.reshape(-1, outputs)
+    codes = narrow_weights(stage.op).reshape(-1, outputs)
     padded = np.zeros((codes.shape[0] + 1, stage.rounds * pe), dtype=np.int64)
     padded[:-1, :outputs] = codes  # row -1 stays zero: dead lanes
     # (chunks, SIMD, rounds, PE) -> (chunks, rounds, PE, SIMD)

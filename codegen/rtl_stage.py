@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from .design import Stage
 from .feeds import Feed
-from .formats import FixedPoint, Overflow, Rounding, bits_for
+from .formats import FixedPoint, Overflow, Rounding
 from .ir import (
     Activation,
     AvgPool2D,
@@ -19,9 +19,9 @@ from .ir import (
     Lookup,
     MaxPool2D,
     Relu,
-    Tensor,
     WeightedOp,
 )
+from .narrowing import used_width, weight_shift, weight_width
 from .rtl_average import average_parameters
 from .rtl_parts import Link, Parameter, Part, parameters
 from .rtl_windows import flat_pool_parameters, window_module
@@ -88,19 +88,6 @@ class TableContext(StageModule):
 
     depth: int  # entries of a table
     lanes: tuple[TableLane, ...]
-
-
-def weight_width(op: WeightedOp) -> int:
-    """Bits that hold every weight of the layer (lossless narrowing), at least 2."""
-    values = op.weights.values
-    low, high = int(values.min(initial=0)), int(values.max(initial=0))
-    return max(bits_for(min(low, -1), high)[1], 2)
-
-
-def used_width(x: Tensor) -> int:
-    """Low bits that carry every code the tensor takes, zeros of padding and dead lanes included."""
-    low, high = x.range
-    return bits_for(min(low, 0), max(high, 0))[1]
 
 
 def cast_parameters(fraction: int, to: FixedPoint) -> tuple[Parameter, ...]:
@@ -315,7 +302,7 @@ def _mvu_parameters(stage: Stage, op: WeightedOp, name: str) -> tuple[Parameter,
             STYLE=int(stage.fold.lut),
             WEIGHT_WIDTH=weight_width(op),
             ACC_WIDTH=op.accumulator.format.width,
-            PRODUCT_SHIFT=fraction - product,
+            PRODUCT_SHIFT=fraction - product + weight_shift(op),
             RELU=int(op.activation.relu),
         ),
         *cast_parameters(fraction + op.activation.negative_shift, op.out.fmt),

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from ..codegen.errors import UserError
 from ..codegen.ir import Graph, WeightedOp
-from ..codegen.rtl_stage import weight_width
+from ..codegen.narrowing import weight_width
 from ..sim.float_model import FloatModel
 from ..sim.golden import GoldenModel
 from ..sim.rtl_check import classify
