@@ -17,7 +17,7 @@ from ..codegen.design import Stage
 from ..codegen.emit_vivado import DEFAULT_PART, validate_clock, validate_part
 from ..codegen.errors import UserError
 from ..codegen.names import sanitize
-from ..codegen.pipeline import to_typed_graph
+from ..codegen.pipeline import to_hardware_graph, to_typed_graph
 from ..codegen.precision import LOGITS
 from ..sim.package import Options, Package, write
 from .common import (
@@ -86,7 +86,7 @@ def command(
     started = time.perf_counter()
     with console.status("emitting"):
         types, note = choose_precision(choice, graph, logits, dataset)
-        typed = to_typed_graph(graph, types, dump_ir)
+        typed = to_hardware_graph(to_typed_graph(graph, types, dump_ir), dump_ir)
         design, timing = planned(design_name, typed, goals, part)
         options = Options(precision=label, model=Path(model).name, part=part, clock_ns=clock_ns)
         images = bench_images(typed, BENCH_IMAGES)

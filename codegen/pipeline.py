@@ -1,7 +1,8 @@
 """The passes in order, each checked by ``verify`` afterwards.
 
-``to_float_graph`` prepares a front-end graph, ``to_typed_graph`` gives it formats. ``--dump-ir``
-writes the graph after every pass.
+``to_float_graph`` prepares a front-end graph, ``to_typed_graph`` gives it formats,
+``to_hardware_graph`` drops what no result depends on. ``--dump-ir`` writes the graph after every
+pass.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from .ir import Graph
 from .passes.assign_formats import assign_formats
 from .passes.cast_before_table import cast_before_table
+from .passes.drop_dead_channels import drop_dead_channels
 from .passes.drop_flatten import drop_flatten
 from .passes.drop_softmax import drop_softmax
 from .passes.fold_batchnorm import fold_batchnorm
@@ -39,6 +41,11 @@ FLOAT_PASSES: tuple[Pass, ...] = (
 )
 
 
+HARDWARE_PASSES: tuple[Pass, ...] = (
+    drop_dead_channels,  # on integers: quantizing makes weights zero, and nothing may change
+)
+
+
 def to_float_graph(graph: Graph, dump: Path | None = None) -> Graph:
     """Run the float passes; ``dump`` receives one text file per pass."""
     verify(graph)
@@ -55,6 +62,15 @@ def to_typed_graph(graph: Graph, precision: Precision, dump: Path | None = None)
     typed = assign_formats(graph, precision)
     verify(typed)
     _dump(typed, dump, len(FLOAT_PASSES) + 1, "assign_formats")
+    return typed
+
+
+def to_hardware_graph(typed: Graph, dump: Path | None = None) -> Graph:
+    """Run the passes that change layers' sizes, but not one integer of the logits."""
+    for index, step in enumerate(HARDWARE_PASSES, start=len(FLOAT_PASSES) + 2):
+        typed = step(typed)
+        verify(typed)
+        _dump(typed, dump, index, step.__name__)
     return typed
 
 

@@ -41,13 +41,14 @@ def assign_formats(graph: Graph, precision: Precision) -> Graph:
     tensor = replace(graph.input, format=PIXEL, low=PIXEL.min_code, high=PIXEL.max_code)
     start, ops = tensor, []
     for op in graph.ops:
-        typed = _typed(replace(op, own=None), tensor, precision.layers[op.name])
+        typed = typed_op(replace(op, own=None), tensor, precision.layers[op.name])
         tensor = typed.out
         ops.append(typed)
     return replace(graph, input=start, ops=tuple(ops))
 
 
-def _typed(op: Op, x: Tensor, types: LayerPrecision) -> Op:
+def typed_op(op: Op, x: Tensor, types: LayerPrecision) -> Op:
+    """``op`` reading the typed tensor ``x``, with the types ``types`` and the range that follow."""
     if isinstance(op, WeightedOp):
         return _typed_weighted(op, x, types)
     if isinstance(op, MaxPool2D):
@@ -95,7 +96,15 @@ def _typed_weighted(op: WeightedOp, x: Tensor, types: LayerPrecision) -> Op:
     assert types.weight is not None and types.bias is not None
     weights = Const(quantize(op.weights.values, types.weight), types.weight)
     bias = Const(quantize(op.bias.values, types.bias), types.bias)
-    accumulator = _castable(accumulator_for(op, x, weights, bias), types.result)
+    return with_sum(replace(op, weights=weights, bias=bias), x, types.result)
+
+
+def with_sum(op: WeightedOp, x: Tensor, result: FixedPoint | None) -> WeightedOp:
+    """``op``, its parameters quantized, with accumulator and result range; ``x`` is what it reads.
+
+    ``result`` None keeps the exact sum. ``UserError`` where that needs too many bits.
+    """
+    accumulator = _castable(accumulator_for(op, x, op.weights, op.bias), result)
     low, high = _activated(op, accumulator.low, accumulator.high, accumulator.format.fraction_bits)
     exact = op.activation.exact(accumulator.format)
     if exact.width > MAX_ACCUMULATOR_BITS:
@@ -103,11 +112,11 @@ def _typed_weighted(op: WeightedOp, x: Tensor, types: LayerPrecision) -> Op:
             f"layer {op.name}: its activated sum needs {exact.width} bits; allowed are "
             f"{MAX_ACCUMULATOR_BITS}: use narrower weight, bias or input types"
         )
-    if types.result is None:
+    if result is None:
         out = replace(op.out, format=exact, low=low, high=high)
     else:
-        out = _cast_tensor(op.out, exact.fraction_bits, low, high, types.result)
-    return replace(op, weights=weights, bias=bias, accumulator=accumulator, out=out)
+        out = _cast_tensor(op.out, exact.fraction_bits, low, high, result)
+    return replace(op, accumulator=accumulator, out=out)
 
 
 def _activated(op: WeightedOp | Relu, low: int, high: int, fraction: int) -> tuple[int, int]:
