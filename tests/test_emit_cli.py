@@ -56,7 +56,7 @@ def test_dump_ir(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, _, _ = _run(capsys, "--out", str(tmp_path / "d"), "--dump-ir", str(tmp_path / "ir"))
     assert status == 0
     names = sorted(path.name for path in (tmp_path / "ir").iterdir())
-    assert names[0] == "00_frontend.txt" and names[-1] == "10_assign_formats.txt"
+    assert names[0] == "00_frontend.txt" and names[-1] == "11_drop_dead_channels.txt"
     assert "acc=ap_fixed" in (tmp_path / "ir" / names[-1]).read_text()
 
 
