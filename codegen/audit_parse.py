@@ -80,10 +80,15 @@ def _parser() -> Any:
 
 
 _trees: dict[bytes, Any] = {}
+_ATTRIBUTE = re.compile(r'\(\*\s*\w+\s*=\s*"[^"\n]*"\s*\*\)')
 
 
 def parse_text(text: str) -> Any:
-    """The ``Source`` tree of ``text``; raises Pyverilog's ``ParseError``."""
+    """The ``Source`` tree of ``text``; raises Pyverilog's ``ParseError``.
+
+    Attributes with a text, which Pyverilog knows in few places only, are taken out before.
+    """
+    text = _ATTRIBUTE.sub("", text)
     key = hashlib.sha256(text.encode()).digest()
     if key not in _trees:
         parser = _parser()

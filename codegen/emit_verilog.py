@@ -87,7 +87,7 @@ def emit(design: Design, banner: str, out: Path) -> RtlFiles:
         for file, contents in files.items():
             write_text(folder / file, contents)
             memory.append(file)
-    for module in _library(folder, verilog):
+    for module in copy_library(folder, verilog):
         verilog.append(f"{module}.v")
     write_text(folder / "files.f", "".join(f"{file}\n" for file in verilog))
     return RtlFiles(
@@ -140,7 +140,7 @@ def library_folder() -> Path:
 _INSTANCE = re.compile(r"^\s*(lng_\w+)\s+(?:#\(|u_)", re.MULTILINE)
 
 
-def _library(folder: Path, written: list[str]) -> list[str]:
+def copy_library(folder: Path, written: list[str]) -> list[str]:
     """Copy the library modules the written files need, transitively; return their names."""
     source = library_folder()
     pending = [(folder / file).read_text() for file in written]

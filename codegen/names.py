@@ -54,11 +54,12 @@ wildcard wire with within wor xnor xor
 
 # Names that generated C++, Verilog, Python and Tcl use themselves, and device names of Windows.
 _OWN = """
-clk rst reset aclk aresetn arst_n top axi axis tdata tvalid tready tlast tkeep s_axis m_axis input
-output image images logit logits pixel pixels frame frames weights weight bias table layer layers
-acc accumulator design network model kernel test testbench tb bench golden expected actual
-stimulus valid ready data last error errors count index input_scaling self none lambda con prn
-aux nul com1 com2 com3 com4 com5 com6 com7 com8 com9 lpt1 lpt2 lpt3 lpt4 lpt5 lpt6 lpt7 lpt8 lpt9
+clk rst reset aclk aresetn arst_n top axi axi_regs axis tdata tvalid tready tlast tkeep s_axis
+m_axis input output image images logit logits pixel pixels frame frames weights weight bias table
+layer layers acc accumulator design network model kernel test testbench tb bench golden expected
+actual stimulus valid ready data last error errors count index input_scaling self none lambda con
+prn aux nul com1 com2 com3 com4 com5 com6 com7 com8 com9 lpt1 lpt2 lpt3 lpt4 lpt5 lpt6 lpt7 lpt8
+lpt9
 """
 
 RESERVED = frozenset(f"{_CPP} {_VERILOG} {_OWN}".split())

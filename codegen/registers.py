@@ -59,7 +59,7 @@ class Register:
     """A 32-bit register at byte ``offset``; ``fields`` is empty where it is one number.
 
     ``reset``: value after ``aresetn`` (``CONFIG``). ``least``, ``most``: values a write may give;
-    any other is refused.
+    any other is refused. ``locked``: the core refuses writes while it is busy.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Register:
     reset: int = 0
     least: int = 0
     most: int = 0xFFFF_FFFF
+    locked: bool = False
 
     @property
     def port(self) -> str:
@@ -155,6 +156,7 @@ REGISTERS: tuple[Register, ...] = (
         reset=1,
         least=1,
         most=MAX_PACKET_FRAMES,
+        locked=True,
     ),
     Register("FRAME_COUNT", 0x34, Access.STATUS, "frames answered"),
     Register("ERROR_COUNT", 0x38, Access.STATUS, "malformed frames and packets"),

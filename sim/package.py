@@ -18,7 +18,16 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import __version__
-from ..codegen import audit, emit_bench, emit_hls, emit_sim, emit_verilog, emit_vivado, pragmas
+from ..codegen import (
+    audit,
+    emit_axi,
+    emit_bench,
+    emit_hls,
+    emit_sim,
+    emit_verilog,
+    emit_vivado,
+    pragmas,
+)
 from ..codegen.cycles import Timing
 from ..codegen.design import Design, build_design
 from ..codegen.errors import UserError
@@ -120,7 +129,8 @@ def _fill(
     pragmas.check(out, (*hls.sources, *hls.headers, *hls.tb, *hls.csim[:1]), hls.top)
     emit_hls.write_vectors(out, images, logits)
     rtl = emit_verilog.emit(design, line, out)
-    audit.check([out / file for file in rtl.verilog], rtl.top)
+    axi = emit_axi.emit(design, rtl, line, out)
+    audit.check([out / file for file in axi.verilog], axi.top)  # and the core inside
     bench, sim_top = f"sim/tb_{design.name}.v", f"tb_{design.name}"
     frames, clock = len(images), options.clock_ns
     emit_sim.emit(design, timing, line, out, frames=frames, clock_ns=clock)
