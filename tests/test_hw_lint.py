@@ -51,6 +51,7 @@ LEGAL: dict[str, list[Parameters]] = {
         },
         {"ROWS": 3, "COLUMNS": 2, "IN_WIDTH": 1, "OUT_WIDTH": 1, "PIXELS": 6, "DIVISORS": 6},
     ],
+    "lng_axi_lite": _sets(ADDR_WIDTH=(3, 32)),
     "lng_axis_input": _sets(DATA_WIDTH=(8, 72), PIXELS=(1, 2, 5, 784)),
     "lng_axis_output": [
         *_sets(LANES=(1, 3), LANE_WIDTH=(1, 32), GROUP=(1, 7)),
@@ -69,6 +70,7 @@ LEGAL: dict[str, list[Parameters]] = {
         {"IN_LANES": i, "OUT_LANES": o, "WORDS": words, "LAST_LANES": last}
         for i, o, words, last in ((8, 1, 7, 3), (6, 2, 1, 2), (6, 2, 5, 5), (8, 2, 2, 1))
     ],
+    "lng_core_monitor": _sets(FRAMES=(1, 3)),
     "lng_divide": [*_sets(UP=(0, 3), ROUNDING=(0, 1, 2)), {"DIVISOR": 1, "MULTIPLIER": 1}],
     "lng_fifo": [*_sets(DEPTH=(1, 2, 3, 4, 5, 1000)), {"DATA_WIDTH": 1}],
     "lng_flat_maxpool": [
@@ -122,6 +124,12 @@ LEGAL: dict[str, list[Parameters]] = {
         *_sets(PRODUCT_SHIFT=(0, 7), SHIFT=(-5, 30)),
         {"IN_WIDTH": 1, "WEIGHT_WIDTH": 1, "RELU": 1},
         {"RELU": 1, "LIMIT": "20'd300", "NEGATIVE_SHIFT": 2},
+        {"CHUNKS": 5, "STEPS": 15},
+    ],
+    "lng_mvu_steps": [
+        *_sets(CHUNKS=(1, 4), ROUNDS=(1, 3)),
+        {"STEPS": 11},
+        {"CHUNKS": 3, "ROUNDS": 2, "STEPS": 5, "ADDR_WIDTH": 3, "ROUND_WIDTH": 1},
     ],
     "lng_overflow": _sets(
         IN_WIDTH=(2, 8), OUT_WIDTH=(1, 20), OUT_SIGNED=(0, 1), OVERFLOW=(0, 1, 3)
@@ -130,6 +138,11 @@ LEGAL: dict[str, list[Parameters]] = {
         {"IN_LANES": i, "OUT_LANES": o, "PER_WORD": p, "TOTAL": t}
         for i, o, p, t in ((3, 3, 1, 1), (3, 2, 1, 4), (2, 6, 3, 8), (2, 5, 3, 1), (1, 2, 2, 2))
     ],
+    "lng_packet_input": [
+        *_sets(BYTES=(8,), WORD_BYTES=(8, 6), LAST_BYTES=(1, 6), WORDS=(1, 98)),
+        {"COUNT_WIDTH": 1},
+    ],
+    "lng_packet_output": _sets(COUNT_WIDTH=(1,)),
     "lng_pe": [
         *_sets(SIMD=(1, 3), IN_SIGNED=(0, 1), ROUNDS=(1, 4)),
         {"PRODUCT_SHIFT": 5},
@@ -177,6 +190,7 @@ LEGAL: dict[str, list[Parameters]] = {
         }
         for width, rows, pixels, slots in ((1, 1, 1, 1), (6, 1, 2, 4), (5, 3, 5, 1), (12, 4, 4, 2))
     ],
+    "lng_soft_reset": _sets(CYCLES=(1, 3)),
     "lng_window": [
         {"WIDTH": 28, "PIXELS": 4, "SLOTS": 4, "PAD_TOP": -3, "OUT_HEIGHT": 12, "STRIDE_Y": 2},
         {"WIDTH": 6, "PIXELS": 6, "OUT_WIDTH": 6},
@@ -224,6 +238,7 @@ ILLEGAL = [
     ("lng_add_modulo", {"ADDEND": 5}, "lng_add_modulo_addend_or_width"),
     ("lng_add_modulo", {"WIDTH": 2}, "lng_add_modulo_addend_or_width"),
     ("lng_average", {"SELECT_WIDTH": 1, "COUNTS": 3}, "lng_average_select_width_too_small"),
+    ("lng_axi_lite", {"ADDR_WIDTH": 2}, "lng_axi_lite_addr_width_below_3"),
     ("lng_axis_input", {"PIXELS": 0}, "lng_axis_input_pixels_below_1"),
     ("lng_axis_output", {"LANE_WIDTH": 33}, "lng_axis_output_lane_wider_than_tdata"),
     ("lng_chunk", {"OUT_LANES": 7}, "lng_chunk_out_lanes_not_within_in_lanes"),
@@ -235,9 +250,14 @@ ILLEGAL = [
     ("lng_flat_window", {"COLUMN_STEP": 8}, "lng_flat_window_column_step_no_divisor"),
     ("lng_fifo", {"DEPTH": 0}, "lng_fifo_depth_below_1"),
     ("lng_mvu", {"PRODUCT_SHIFT": -1}, "lng_mvu_parameter_too_small"),
+    ("lng_mvu", {"STEPS": 17}, "lng_mvu_steps_parameter_out_of_range"),
+    ("lng_mvu_steps", {"STEPS": 3}, "lng_mvu_steps_parameter_out_of_range"),
     ("lng_overflow", {"OVERFLOW": 4}, "lng_overflow_unknown_mode_or_width"),
     ("lng_pack", {"OUT_LANES": 7}, "lng_pack_lanes_do_not_fit"),
     ("lng_pack", {"OUT_LANES": 4}, "lng_pack_lanes_do_not_fit"),
+    ("lng_packet_input", {"WORDS": 0}, "lng_packet_input_words_below_1"),
+    ("lng_packet_input", {"WORD_BYTES": 2}, "lng_packet_input_bytes_out_of_range"),
+    ("lng_packet_input", {"LAST_BYTES": 0}, "lng_packet_input_bytes_out_of_range"),
     ("lng_pe", {"ROUNDS": 5}, "lng_pe_round_width_too_small"),
     ("lng_product", {"WIDTH": 10}, "lng_product_width_too_small"),
     ("lng_reduce_tree", {"OPERATION": 3}, "lng_reduce_tree_unknown_operation"),
@@ -245,6 +265,7 @@ ILLEGAL = [
     ("lng_requantize", {"OVERFLOW": -1}, "lng_overflow_unknown_mode_or_width"),
     ("lng_requantize", {"NEGATIVE_SHIFT": 1}, "lng_requantize_shift_without_relu"),
     ("lng_rom", {"DEPTH": 3, "ADDR_WIDTH": 1}, "lng_rom_addr_width_too_small"),
+    ("lng_soft_reset", {"CYCLES": 0}, "lng_soft_reset_cycles_below_1"),
     ("lng_window", {"PAD_TOP": 5}, "lng_window_padding_not_below_size"),
     ("lng_window", {"PIXELS": 8}, "lng_window_padding_not_below_size"),
     ("lng_window", {"SLOTS": 3}, "lng_window_padding_not_below_size"),
