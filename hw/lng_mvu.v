@@ -2,7 +2,8 @@
 // A vector arrives as CHUNKS words of SIMD inputs. Each word is held for ROUNDS cycles, in which
 // ROUNDS groups of PE accumulators take it in; with the last word the PE results of each round
 // leave, one round per cycle, after ReLU and requantization.
-// Throughput: one vector per CHUNKS*ROUNDS cycles, no gap between vectors.
+// With STEPS < CHUNKS*ROUNDS a schedule leaves out groups whose weights are zero: lng_mvu_steps.
+// Throughput: one vector per STEPS cycles, no gap between vectors.
 // Latency from taking the last word in round r to the result of round r: clog2(SIMD) + 4 cycles.
 // s_axis_tready depends on m_axis_tready and on counters, never on s_axis_tvalid.
 // Reset: synchronous, active high, control bits only.
@@ -25,7 +26,9 @@ module lng_mvu #(
     parameter integer RELU          = 0,   // 1: negative sums become 0
     parameter integer ROUNDING      = 2,   // see lng_requantize
     parameter integer OVERFLOW      = 1,   // see lng_requantize
-    parameter         WEIGHT_FILE   = "",  // CHUNKS*ROUNDS words, round fastest
+    parameter integer STEPS         = CHUNKS * ROUNDS,  // see lng_mvu_steps
+    parameter         STEP_FILE     = "",  // see lng_mvu_steps
+    parameter         WEIGHT_FILE   = "",  // STEPS words, round fastest
     parameter         BIAS_FILE     = "",  // ROUNDS words
     parameter [ACC_WIDTH-1:0] LIMIT = {ACC_WIDTH{1'b0}},  // see lng_requantize
     parameter integer NEGATIVE_SHIFT = 0                  // see lng_requantize
@@ -49,22 +52,15 @@ module lng_mvu #(
 
     localparam integer LEVELS      = $clog2(SIMD);
     localparam integer DELAY       = LEVELS + 1;  // from a word and its weights to its sum
-    localparam integer WORDS       = CHUNKS * ROUNDS;
-    localparam integer ADDR_WIDTH  = (WORDS > 1) ? $clog2(WORDS) : 1;
+    localparam integer ADDR_WIDTH  = (STEPS > 1) ? $clog2(STEPS) : 1;
     localparam integer ROUND_WIDTH = (ROUNDS > 1) ? $clog2(ROUNDS) : 1;
-    localparam integer CHUNK_WIDTH = (CHUNKS > 1) ? $clog2(CHUNKS) : 1;
 
-    localparam [31:0] LAST_ADDR_32  = WORDS - 1;
-    localparam [31:0] LAST_ROUND_32 = ROUNDS - 1;
-    localparam [31:0] LAST_CHUNK_32 = CHUNKS - 1;
-    localparam [ADDR_WIDTH-1:0]  LAST_ADDR  = LAST_ADDR_32[ADDR_WIDTH-1:0];
-    localparam [ROUND_WIDTH-1:0] LAST_ROUND = LAST_ROUND_32[ROUND_WIDTH-1:0];
-    localparam [CHUNK_WIDTH-1:0] LAST_CHUNK = LAST_CHUNK_32[CHUNK_WIDTH-1:0];
-
-    // counters over rounds and words
-    reg [ADDR_WIDTH-1:0]  addr_q;
-    reg [ROUND_WIDTH-1:0] round_q;
-    reg [CHUNK_WIDTH-1:0] chunk_q;
+    // the step at hand
+    wire [ADDR_WIDTH-1:0]  addr;
+    wire [ROUND_WIDTH-1:0] round;
+    wire                   first;
+    wire                   last;
+    wire                   done;
 
     // a word and what it is, in step with its weights; index k: k cycles later
     reg [SIMD*IN_WIDTH-1:0]         x_q;
@@ -84,30 +80,34 @@ module lng_mvu #(
     wire ce = !result_valid_q || m_axis_tready;
     wire take = ce && s_axis_tvalid;
 
-    assign s_axis_tready = ce && round_q == LAST_ROUND;
+    assign s_axis_tready = ce && done;
     assign m_axis_tdata  = result_q;
     assign m_axis_tvalid = result_valid_q;
 
-    always @(posedge clk) begin
-        if (rst) begin
-            addr_q  <= {ADDR_WIDTH{1'b0}};
-            round_q <= {ROUND_WIDTH{1'b0}};
-            chunk_q <= {CHUNK_WIDTH{1'b0}};
-        end else if (take) begin
-            addr_q  <= (addr_q == LAST_ADDR) ? {ADDR_WIDTH{1'b0}} : addr_q + 1'b1;
-            round_q <= (round_q == LAST_ROUND) ? {ROUND_WIDTH{1'b0}} : round_q + 1'b1;
-            if (round_q == LAST_ROUND) begin
-                chunk_q <= (chunk_q == LAST_CHUNK) ? {CHUNK_WIDTH{1'b0}} : chunk_q + 1'b1;
-            end
-        end
-    end
+    lng_mvu_steps #(
+        .CHUNKS     (CHUNKS),
+        .ROUNDS     (ROUNDS),
+        .STEPS      (STEPS),
+        .ADDR_WIDTH (ADDR_WIDTH),
+        .ROUND_WIDTH(ROUND_WIDTH),
+        .STEP_FILE  (STEP_FILE)
+    ) u_steps (
+        .clk  (clk),
+        .rst  (rst),
+        .take (take),
+        .addr (addr),
+        .round(round),
+        .first(first),
+        .last (last),
+        .done (done)
+    );
 
     always @(posedge clk) begin
         if (ce) begin
             x_q      <= s_axis_tdata;
-            first_q  <= {first_q[DELAY-1:0], chunk_q == {CHUNK_WIDTH{1'b0}} };
-            last_q   <= {last_q[DELAY-1:0], chunk_q == LAST_CHUNK};
-            rounds_q <= {rounds_q[DELAY*ROUND_WIDTH-1:0], round_q};
+            first_q  <= {first_q[DELAY-1:0], first};
+            last_q   <= {last_q[DELAY-1:0], last};
+            rounds_q <= {rounds_q[DELAY*ROUND_WIDTH-1:0], round};
             result_q <= results;
         end
     end
@@ -126,13 +126,13 @@ module lng_mvu #(
 
     lng_rom #(
         .DATA_WIDTH(PE * SIMD * WEIGHT_WIDTH),
-        .DEPTH     (WORDS),
+        .DEPTH     (STEPS),
         .ADDR_WIDTH(ADDR_WIDTH),
         .INIT_FILE (WEIGHT_FILE)
     ) u_weights (
         .clk   (clk),
         .en    (ce),
-        .addr  (addr_q),
+        .addr  (addr),
         .data_q(weights)
     );
 
