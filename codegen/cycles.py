@@ -59,7 +59,12 @@ class _Stage:
 
     def __init__(self, stage: Stage, before: Fifo, after: Fifo) -> None:
         self.before, self.after = before, after
-        self.chunks, self.rounds, self.depth = stage.chunks, stage.rounds, stage.depth
+        self.depth = stage.depth
+        self.rounds = [stage.rounds] * stage.chunks  # of each chunk
+        if stage.steps:
+            self.rounds = [0] * stage.chunks
+            for step in stage.steps:
+                self.rounds[step.chunk] += 1
         self.is_window = isinstance(stage.op, WindowOp)
         total = stage.source.words_per_group if self.is_window else stage.source.words
         self.pack = _Pack(stage.packed_words, total)
@@ -138,7 +143,7 @@ class _Stage:
 
     def _count(self) -> bool:
         self.round += 1
-        if self.round < self.rounds:
+        if self.round < self.rounds[self.chunk]:
             return False
         self.round = 0
         self.chunk = 0 if self.chunk == self.last_chunk else self.chunk + 1

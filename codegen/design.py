@@ -17,7 +17,8 @@ from .adder_graph import AdderGraph, adder_graph
 from .feeds import Feed
 from .ir import AvgPool2D, Conv2D, Dense, Graph, MaxPool2D, Op, Tensor, WeightedOp, Window, WindowOp
 from .layout import StreamLayout, input_layout, pixels_per_word, result_word_bits
-from .schedule import Fold, Layer, Schedule, layouts, stage_feed
+from .schedule import Fold, Layer, Schedule, fold_steps, layouts, stage_feed
+from .sparsity import Step
 
 FLAG_DEPTH = 16  # frames that may be in flight between input and output
 CONSTANT_TAIL = 2  # registers behind additions: the sum with its constant, the cast result
@@ -32,7 +33,8 @@ class Stage:
     ``chunks`` words of SIMD inputs times ``rounds`` groups of PE outputs make one vector of a
     weighted stage (1 and 1 elsewhere); ``depth`` is its pipeline's registers from the last input
     to the result; ``fifo`` the words of the FIFO behind it; ``adders`` what a constant engine adds;
-    ``unit_fifo`` the words of the FIFOs inside it.
+    ``unit_fifo`` the words of the FIFOs inside it; ``steps`` the schedule of an engine that leaves
+    blocks of zeros out.
     """
 
     op: Op
@@ -47,6 +49,7 @@ class Stage:
     adders: AdderGraph | None = None
     feed: Feed = Feed.PIXELS
     unit_fifo: int = 0
+    steps: tuple[Step, ...] = ()
 
     @property
     def window(self) -> Window | None:
@@ -61,7 +64,12 @@ class Stage:
         if self.fold is None:
             return self.result.words
         rows, columns, _ = self.op.out.image_shape
-        return self.chunks * self.rounds * rows * columns
+        return self.vector_cycles * rows * columns
+
+    @property
+    def vector_cycles(self) -> int:
+        """Cycles of a weighted stage per vector: the words of its weight memory."""
+        return len(self.steps) or self.chunks * self.rounds
 
     @property
     def pixels(self) -> int:
@@ -171,8 +179,10 @@ def build_stage(
         if fold.constant:
             adders = constant_adders(op, x)
             depth = adders.depth + CONSTANT_TAIL
+        steps = fold_steps(op, source, layer, fold)
         fold = replace(fold, simd=simd)
-        return Stage(op, x, source, result, fold, chunks, rounds, depth, 0, adders, how, inner)
+        built = Stage(op, x, source, result, fold, chunks, rounds, depth, 0, adders, how, inner)
+        return replace(built, steps=steps)
     depth = 1
     if isinstance(op, (MaxPool2D, AvgPool2D)) and how is not Feed.FLAT:
         positions = op.window.size[0] * op.window.size[1]

@@ -22,12 +22,24 @@ from .ir import Conv2D, Graph, Op, Tensor, WeightedOp
 from .layout import StreamLayout, input_layout
 from .narrowing import used_width, weight_width
 from .resources import Resources, design_resources, stage_resources, total
-from .schedule import Fold, Layer, Schedule, make_schedule, output_layout, serial_folds, stage_feed
+from .schedule import (
+    Fold,
+    Layer,
+    Schedule,
+    fold_steps,
+    make_schedule,
+    output_layout,
+    serial_folds,
+    stage_feed,
+)
 
 GOAL_ATTEMPTS = 6
 DSP_MINIMUM = 8  # bits of a product up to which synthesis takes LUTs anyway
 BEAM = 48  # partial designs kept per layer
 FOLDS_TRIED = 10  # folded candidates per layer
+SPARSE_TRIED = 4  # folds that leave zeros out, per layer
+SPARSE_SHARE = 0.3  # of the weights that must be zero before they are looked at
+BLOCK = 16  # weights of a block: a larger one is hardly ever all zeros
 CONSTANT_DIGITS = 12_000  # nonzero signed digits: beyond, finding shared additions takes minutes
 
 
@@ -114,7 +126,7 @@ class Explorer:
         goal = max(cycles, layer.vectors)  # nothing is faster than one vector a cycle
         legal = [fold for fold in layer.folds() if _busy(layer, fold) <= goal]
         legal.sort(key=lambda fold: (fold.multipliers, layer.cycles(fold), -fold.pe))
-        chosen = legal[:FOLDS_TRIED]
+        chosen = legal[:FOLDS_TRIED] + _sparse_folds(op, source, layer, goal)
         if nonzero_digits(op) <= CONSTANT_DIGITS:
             chosen.append(layer.constant())
         in_luts = [replace(fold, lut=True) for fold in chosen if not fold.constant]
@@ -151,10 +163,28 @@ class Explorer:
         return kept[: 2 * BEAM]
 
 
-def _busy(layer: Layer, fold: Fold) -> int:
-    """Cycles per frame, with those in which several stream words are put together for one step."""
+def _sparse_folds(op: WeightedOp, source: StreamLayout, layer: Layer, goal: int) -> list[Fold]:
+    """Folds of small blocks that save cycles by the zeros among the weights, the cheapest."""
+    if np.mean(op.weights.values == 0) < SPARSE_SHARE:
+        return []
+    tried = [replace(fold, sparse=True) for fold in layer.folds() if fold.multipliers <= BLOCK]
+    ways = []
+    for fold in tried:
+        cycles = len(fold_steps(op, source, layer, fold)) * layer.vectors
+        if cycles and cycles + _collecting(layer, fold) <= goal:
+            ways.append((fold.multipliers, cycles, -fold.pe, fold))
+    return [fold for *_, fold in sorted(ways, key=lambda way: way[:3])[:SPARSE_TRIED]]
+
+
+def _collecting(layer: Layer, fold: Fold) -> int:
+    """Cycles per frame in which several stream words are put together for one step."""
     together = min(max(fold.simd // layer.lanes, 1), layer.words)
-    return layer.cycles(fold) + (layer.words - -(-layer.words // together)) * layer.vectors
+    return (layer.words - -(-layer.words // together)) * layer.vectors
+
+
+def _busy(layer: Layer, fold: Fold) -> int:
+    """Cycles per frame of a fold that leaves nothing out."""
+    return layer.cycles(fold) + _collecting(layer, fold)
 
 
 def _window_goal(op: Conv2D, x: Tensor, source: StreamLayout, fold: Fold) -> int:

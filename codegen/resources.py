@@ -210,7 +210,9 @@ def _folded(stage: Stage, op: WeightedOp) -> Resources:
     if simd < lanes:
         chunks = -(-lanes // simd)
         select = simd * stage.x.fmt.width * (-(-chunks // 4) + chunks / 16)
-    weights = _rom(stage.chunks * stage.rounds, pe * simd * weight_width(op))
+    weights = _rom(stage.vector_cycles, pe * simd * weight_width(op))
+    if stage.steps:  # with the flags of each step
+        weights += _rom(stage.vector_cycles, max((stage.rounds - 1).bit_length(), 1) + 3)
     biases = _rom(stage.rounds, pe * acc)
     return (
         Resources(

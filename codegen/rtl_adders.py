@@ -13,9 +13,9 @@ from .adder_graph import Adder, AdderGraph
 from .design import Stage
 from .formats import Rounding, bits_for
 from .ir import Activation, WeightedOp
-from .rtl_memory import input_order
 from .rtl_parts import Parameter, parameters
 from .rtl_stage import ROUNDING_CODE, StageModule, activation_parameters, cast_parameters
+from .sparsity import input_order
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ def adders_context(stage: Stage, name: str, banner: str) -> AddersContext:
     writer = _Writer(graph, _sums(stage, graph, op))
     lane_bits, lanes = stage.x.fmt.width, stage.fold.simd
     wires, used = [], 0
-    for lane, element in enumerate(input_order(stage)[0].tolist()):
+    order = input_order(op, stage.source, stage.chunks, lanes)
+    for lane, element in enumerate(order[0].tolist()):
         bits = writer.width[element] if element >= 0 else 0
         if bits:
             low = lane * lane_bits

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .design import Stage
-from .ir import Conv2D, InputTable, Lookup, WeightedOp
+from .ir import InputTable, Lookup, WeightedOp
 from .narrowing import narrow_weights, weight_width
+from .sparsity import blocks, input_order
 
 
 def pack_words(lanes: npt.NDArray[np.int64], bits: int) -> list[int]:
@@ -30,41 +31,29 @@ def hex_lines(words: Iterable[int], bits: int) -> str:
     return "".join(f"{word:0{digits}x}\n" for word in words)
 
 
-def input_order(stage: Stage) -> npt.NDArray[np.int64]:
-    """(chunks, SIMD): which input element each lane of each word carries; -1 for a dead lane."""
-    assert stage.fold is not None and isinstance(stage.op, WeightedOp)
-    order = np.full((stage.chunks, stage.fold.simd), -1, dtype=np.int64)
-    if isinstance(stage.op, Conv2D):
-        inputs = int(np.prod(stage.op.weights.shape[:-1]))
-        order.reshape(-1)[:inputs] = np.arange(inputs)
-        return order
-    lanes, per_word = stage.source.lanes, stage.packed_words
-    split = stage.chunks // -(-stage.source.words // per_word)
-    for word in range(stage.source.words):
-        for lane in range(lanes):
-            element = stage.source.element(word, lane)
-            if element is None:
-                continue
-            place = (word % per_word) * lanes + lane
-            chunk = (word // per_word) * split + place // stage.fold.simd
-            order[chunk, place % stage.fold.simd] = element
-    return order
-
-
 def weight_words(stage: Stage) -> tuple[list[int], int]:
     """Words of the weight memory (round fastest) and bits of one."""
     assert stage.fold is not None and isinstance(stage.op, WeightedOp)
-    order = input_order(stage)
-    outputs = stage.op.weights.shape[-1]
-    pe = stage.fold.pe
-    codes = narrow_weights(stage.op).reshape(-1, outputs)
-    padded = np.zeros((codes.shape[0] + 1, stage.rounds * pe), dtype=np.int64)
-    padded[:-1, :outputs] = codes  # row -1 stays zero: dead lanes
-    # (chunks, SIMD, rounds, PE) -> (chunks, rounds, PE, SIMD)
-    grid = padded[order].reshape(stage.chunks, stage.fold.simd, stage.rounds, pe)
-    lanes = grid.transpose(0, 2, 3, 1).reshape(stage.chunks * stage.rounds, -1)
-    bits = weight_width(stage.op)
+    op, fold = stage.op, stage.fold
+    order = input_order(op, stage.source, stage.chunks, fold.simd)
+    grid = blocks(narrow_weights(op), order, fold.pe)
+    lanes = grid.reshape(stage.chunks * stage.rounds, -1)
+    if stage.steps:
+        lanes = lanes[[step.chunk * stage.rounds + step.round for step in stage.steps]]
+        lanes[[step.filler for step in stage.steps]] = 0
+    bits = weight_width(op)
     return pack_words(lanes, bits), bits * lanes.shape[1]
+
+
+def step_words(stage: Stage) -> tuple[list[int], int]:
+    """Words of the schedule, {last, first, done, round}, and bits of one."""
+    bits = max((stage.rounds - 1).bit_length(), 1)
+    words = []
+    for step, after in zip(stage.steps, (*stage.steps[1:], None), strict=True):
+        done = after is None or after.chunk != step.chunk
+        flags = (step.chunk == stage.chunks - 1, step.chunk == 0, done)
+        words.append(int("".join(str(int(flag)) for flag in flags), 2) << bits | step.round)
+    return words, bits + 3
 
 
 def bias_words(stage: Stage) -> tuple[list[int], int]:
@@ -85,9 +74,11 @@ def memory_files(stage: Stage, module: str) -> dict[str, str]:
     if stage.adders is not None:
         return {}
     if isinstance(op, WeightedOp):
+        steps = {f"{module}_steps.mem": hex_lines(*step_words(stage))} if stage.steps else {}
         return {
             f"{module}_weights.mem": hex_lines(*weight_words(stage)),
             f"{module}_bias.mem": hex_lines(*bias_words(stage)),
+            **steps,
         }
     if isinstance(op, Lookup):
         assert op.table is not None

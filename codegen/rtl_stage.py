@@ -124,8 +124,7 @@ def stage_context(stage: Stage, name: str, banner: str) -> StageContext:
         notes.append("weights hard-wired as additions, one vector a cycle")
     elif stage.fold is not None:
         notes.append(
-            f"PE {stage.fold.pe} x SIMD {stage.fold.simd}: "
-            f"{stage.chunks * stage.rounds} cycles per vector"
+            f"PE {stage.fold.pe} x SIMD {stage.fold.simd}: {stage.vector_cycles} cycles per vector"
         )
     return StageContext(
         banner=banner,
@@ -306,6 +305,11 @@ def _mvu_parameters(stage: Stage, op: WeightedOp, name: str) -> tuple[Parameter,
             RELU=int(op.activation.relu),
         ),
         *cast_parameters(fraction + op.activation.negative_shift, op.out.fmt),
+        *(
+            parameters(STEPS=len(stage.steps), STEP_FILE=f'"{name}_steps.mem"')
+            if stage.steps
+            else ()
+        ),
         *parameters(
             WEIGHT_FILE=f'"{name}_weights.mem"',
             BIAS_FILE=f'"{name}_bias.mem"',

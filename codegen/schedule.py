@@ -7,6 +7,7 @@ the fold factors need not divide the layer's sizes.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from .errors import UserError
 from .feeds import Feed, feed, flat_result, window_cycles
 from .ir import Conv2D, Graph, MaxPool2D, Op, Tensor, WeightedOp, WindowOp
 from .layout import StreamLayout, folded_layout, input_layout, pixel_layout
+from .sparsity import Step, blocks, input_order, schedule_steps
 
 DEFAULT_MULTIPLIERS = 186  # of the XC7Z020's 220 DSP48E1: 15 % stay free
 
@@ -26,6 +28,7 @@ class Fold:
     ``constant``: all of them at once, the weights hard-wired as additions (distributed arithmetic).
     ``lut``: its multipliers are built of LUTs, not of DSP slices.
     ``units``: line buffers of a convolution that take turns, so that rows follow without a pause.
+    ``sparse``: blocks of PE x SIMD weights that are all zero take no cycle and no memory.
     """
 
     pe: int
@@ -33,6 +36,7 @@ class Fold:
     constant: bool = False
     units: int = 1
     lut: bool = False
+    sparse: bool = False
 
     @property
     def multipliers(self) -> int:
@@ -94,6 +98,33 @@ class Layer:
         for simd in _useful(self.lanes) + whole:
             for pe in _useful(self.outputs):
                 yield Fold(pe, simd)
+
+
+def fold_steps(op: WeightedOp, source: StreamLayout, layer: Layer, fold: Fold) -> tuple[Step, ...]:
+    """The steps of a sparse fold; none where leaving blocks out saves nothing, or for any other.
+
+    ``source`` is the stream ``op`` reads, ``layer`` its geometry.
+    """
+    if not fold.sparse or fold.constant:
+        return ()
+    simd = layer.effective_simd(fold.simd)
+    return _sparse_steps(op, source, layer.chunks(fold.simd), simd, fold.pe)
+
+
+@functools.lru_cache(maxsize=1024)
+def _sparse_steps(
+    op: WeightedOp, source: StreamLayout, chunks: int, simd: int, pe: int
+) -> tuple[Step, ...]:
+    order = input_order(op, source, chunks, simd)
+    used = (blocks(op.weights.values, order, pe) != 0).any(axis=(2, 3))
+    steps = schedule_steps(used)
+    return steps if len(steps) < used.size else ()
+
+
+def vector_cycles(op: WeightedOp, source: StreamLayout, layer: Layer, fold: Fold) -> int:
+    """Cycles per matrix-vector product."""
+    steps = fold_steps(op, source, layer, fold)
+    return len(steps) or layer.chunks(fold.simd) * layer.rounds(fold.pe)
 
 
 def _useful(total: int) -> list[int]:
@@ -207,7 +238,9 @@ def make_schedule(graph: Graph, folds: Mapping[str, Fold], pixels: int = 1) -> S
         x, fold = graph.source(op), folds.get(op.name)
         how = stage_feed(op, x, source, fold)
         if isinstance(op, WeightedOp):
-            cycles = max(cycles, Layer.of(op, source, how).cycles(folds[op.name]))
+            layer = Layer.of(op, source, how)
+            work = vector_cycles(op, source, layer, folds[op.name]) * layer.vectors
+            cycles = max(cycles, work)
         if isinstance(op, WindowOp):
             units = fold.units if fold is not None else 1
             flat = source.words if how is Feed.FLAT else window_cycles(op, x, how, units)

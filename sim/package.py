@@ -192,7 +192,7 @@ def _document(
             engine = "constant" if fold.constant else "folded"
             hardware |= {"engine": engine, "pe": fold.pe, "simd": fold.simd, "units": fold.units}
             hardware |= {"multiplier": "lut" if fold.lut else "dsp"}
-            hardware |= {"multipliers": fold.multipliers}
+            hardware |= {"multipliers": fold.multipliers, "sparse": fold.sparse}
         hardware |= {"lanes": stage.result.lanes, "fifo": stage.fifo}
         layers.append({**entry, **bounds.get(stage.op.name, {}), "hardware": hardware})
     return {
@@ -271,7 +271,14 @@ def load(folder: Path) -> Package:
 def _fold(hardware: dict[str, Any]) -> Fold:
     constant = {"constant": True, "folded": False}[hardware["engine"]]
     lut = {"lut": True, "dsp": False}[hardware["multiplier"]]
-    return Fold(int(hardware["pe"]), int(hardware["simd"]), constant, int(hardware["units"]), lut)
+    return Fold(
+        int(hardware["pe"]),
+        int(hardware["simd"]),
+        constant,
+        int(hardware["units"]),
+        lut,
+        sparse=bool(hardware["sparse"]),
+    )
 
 
 def _check_files(folder: Path, hashes: dict[str, str]) -> None:
