@@ -15,7 +15,15 @@ from ..codegen.errors import UserError
 from ..codegen.render import to_json, write_text
 from ..models.images import images_for
 from ..sim.package import load
-from ..sim.regression import Regression, as_json, as_markdown, differences, regress
+from ..sim.regression import (
+    Regression,
+    as_json,
+    as_markdown,
+    differences,
+    regress,
+    seconds,
+)
+from ..sim.rtl import CORES
 from .common import input_shape, progress_bars
 from .options import folder_and_images
 
@@ -24,24 +32,33 @@ REPORTS = "reports"
 
 
 @click.command(name="regress", context_settings={"help_option_names": ["-h", "--help"]})
-@folder_and_images(DEFAULT_IMAGES)
+@folder_and_images(DEFAULT_IMAGES, whole=True)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1, max=256),
+    help="Simulations at a time.  [as many as there are cores]",
+)
+@click.option("--fresh", is_flag=True, help="Play what an interrupted run has done again.")
 @click.option("--layers", is_flag=True, help="Compare every layer's stream in the cocotb bench.")
 @click.option("--waves", is_flag=True, help="Write the bench's waves (slower, large).")
 @click.option("--json", "json_only", is_flag=True, help="Print the result as JSON only.")
 def command(
     folder: Path,
     dataset: str | None,
-    images: int,
+    images: int | None,
+    jobs: int | None,
+    fresh: bool,
     layers: bool,
     waves: bool,
     json_only: bool,
 ) -> None:
-    """Run the cocotb bench of FOLDER, then a data set through its RTL, every logit.
+    """Run the cocotb bench of FOLDER, then a data set through its RTL, every layer.
 
-    Example: lenetgen regress build/lenet5-mixed --images 10000
+    Example: lenetgen regress build/lenet5-mixed --dataset mnist --images all
 
-    Writes FOLDER/reports/regress.json and regress.md. Exit code 0: all integers and cycle counts
-    are equal. 1: a difference. 2: wrong input.
+    An interrupted run goes on behind the images it has played. Writes FOLDER/reports/regress.json
+    and regress.md, the same bytes each time. Exit code 0: all integers and cycle counts are equal.
+    1: a difference. 2: wrong input.
     """
     console = Console(file=sys.stderr, quiet=json_only, highlight=False)
     package = load(folder)
@@ -56,11 +73,13 @@ def command(
             labels=data.labels,
             layers=layers,
             waves=waves,
+            jobs=jobs or CORES,
+            fresh=fresh,
             progress=progress,
         )
     reports = _write(package.folder / REPORTS, result)
     if json_only:
-        click.echo(json.dumps(as_json(result), indent=2))
+        click.echo(json.dumps({**as_json(result), "seconds": seconds(result)}, indent=2))
     else:
         _print(console, result)
         console.print(f"reports: {reports}", soft_wrap=True)
@@ -94,6 +113,10 @@ def _print(console: Console, result: Regression) -> None:
         share = (f"{run.gap} %", f"{run.stall} %")
         table.add_row(run.name, f"{run.images:,}", *share, wrong, f"{run.seconds:.1f}")
     console.print(table)
+    if result.resumed:
+        console.print(f"{result.resumed:,} images were played by an earlier, interrupted run")
+    equal = sum(boundary.equal for boundary in result.hashes)
+    console.print(f"{equal} of {len(result.hashes)} layer boundaries have equal hashes")
     if result.correct is not None:
         accuracy = 100 * result.correct / result.images
         console.print(f"accuracy {accuracy:.2f} % ({result.correct:,} of {result.images:,})")

@@ -6,11 +6,13 @@ every frame and, on request, every handshake between stages.
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +21,29 @@ from ..codegen.design import Design
 from ..codegen.emit_sim import STREAMS, storage_bytes
 from ..codegen.streams import StreamPoint, stream_points
 from . import verilator
-from .toolrun import run_tool
+from .toolrun import run_tool, stopping
 from .vectors import input_bytes
 
 BUILD_FOLDER = ".build"
-BATCH = 50  # frames of one harness run: progress, and both cores busy until the end
+BATCH = 50  # frames of one harness run: progress, and all cores busy until the end
+CORES = os.cpu_count() or 1
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+def side_by_side(
+    work: Callable[[_Item], _Result], items: Iterable[_Item], processes: int
+) -> list[_Result]:
+    """``work`` on every item, ``processes`` at a time; what an item raises ends them all."""
+    with ThreadPoolExecutor(processes) as pool:
+        jobs = [pool.submit(work, item) for item in items]
+        try:
+            return [job.result() for job in jobs]
+        except BaseException:
+            with stopping():
+                pool.shutdown(cancel_futures=True)
+            raise
 
 
 @dataclass(frozen=True)
@@ -83,12 +103,13 @@ class RtlSimulation:
         stall: int = 0,
         seed: int = 1,
         isolated: bool = False,
-        processes: int = 2,
+        processes: int = CORES,
         progress: Callable[[int], None] | None = None,
     ) -> RtlResult:
         """Play ``images`` (frames, *shape); gaps and stalls in percent of the cycles.
 
-        Frames go back to back in batches of ``BATCH``; cycles count from each batch's start.
+        Frames go back to back in batches of ``BATCH``, ``processes`` batches at a time; cycles
+        count from each batch's start.
         """
         options = [f"gap={gap}", f"stall={stall}", f"seed={seed}", f"isolated={int(isolated)}"]
         batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
@@ -99,8 +120,7 @@ class RtlSimulation:
                 progress(len(batch))
             return rows
 
-        with ThreadPoolExecutor(processes) as pool:
-            parts = list(pool.map(work, batches))
+        parts = side_by_side(work, batches, processes)
         outputs = self.design.graph.output.size
         rows = np.concatenate(parts) if parts else np.empty((0, 2 + outputs), dtype=np.int64)
         return RtlResult(rows[:, 2:], rows[:, 0], rows[:, 1])
@@ -114,7 +134,7 @@ class RtlSimulation:
         seed: int = 1,
         fresh: bool = False,
         patience: int | None = None,
-        processes: int = 2,
+        processes: int = CORES,
     ) -> Replay:
         """Play ``groups`` (n, frames, *shape), n >= 1, each from a reset on, and trace all streams.
 
@@ -126,8 +146,7 @@ class RtlSimulation:
         options += [] if patience is None else [f"patience={patience}"]
         size = 1 if fresh else max(1, min(BATCH, -(-len(groups) // processes)))
         parts = [groups[start : start + size] for start in range(0, len(groups), size)]
-        with ThreadPoolExecutor(processes) as pool:
-            played = list(pool.map(lambda part: self._replay(part, options), parts))
+        played = side_by_side(lambda part: self._replay(part, options), parts, processes)
         return Replay(
             np.concatenate([part.logits for part in played]),
             np.concatenate([part.complete for part in played]),
@@ -141,7 +160,16 @@ class RtlSimulation:
             ),
         )
 
-    def _replay(self, groups: npt.NDArray[np.uint8], options: list[str]) -> Replay:
+    def traced(self, images: npt.NDArray[np.uint8], points: tuple[StreamPoint, ...]) -> Replay:
+        """Play ``images`` (frames, *shape) as one group and trace some of the ``points``."""
+        return self._replay(images[None], [], points)
+
+    def _replay(
+        self,
+        groups: npt.NDArray[np.uint8],
+        options: list[str],
+        points: tuple[StreamPoint, ...] | None = None,
+    ) -> Replay:
         count, frames = groups.shape[:2]
         with tempfile.TemporaryDirectory(prefix="lenetgen-trace-") as name:
             images = groups.reshape(count * frames, *groups.shape[2:])
@@ -151,6 +179,7 @@ class RtlSimulation:
             streams = tuple(
                 read_stream(Path(name) / f"{point.signal}.bin", point, ends[:, index], frames)
                 for index, point in enumerate(self.points)
+                if points is None or point in points
             )
         return Replay(
             rows[:, 2:].reshape(count, frames, -1),
