@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from ..codegen.boards import BOARDS, fclk, find_board
 from ..codegen.design import Stage
 from ..codegen.emit_vivado import DEFAULT_PART, validate_clock, validate_part
 from ..codegen.errors import UserError
@@ -51,7 +52,8 @@ BENCH_IMAGES = 8  # frames of the stimulus that comes with the benches
     help="Results as the exact sum, or cast to the preset's type.",
 )
 @click.option("--dataset", help="Calibration images for auto: a data set, or an .npy file.")
-@click.option("--part", default=DEFAULT_PART, show_default=True, help="Device for Vivado.")
+@click.option("--part", help=f"Device for Vivado.  [{DEFAULT_PART}, or the board's]")
+@click.option("--board", help=f"Also a project for a board: {', '.join(BOARDS)}.")
 @click.option("--clock-mhz", default=100.0, show_default=True, help="Clock for Vivado and HLS.")
 @click.option("--name", help="Top module and C++ function.  [from the model's name]")
 @click.option("--dump-ir", type=click.Path(path_type=Path), help="Write the graph of every pass.")
@@ -64,7 +66,8 @@ def command(
     preset: str | None,
     logits: str,
     dataset: str | None,
-    part: str,
+    part: str | None,
+    board: str | None,
     clock_mhz: float,
     name: str | None,
     dump_ir: Path | None,
@@ -75,8 +78,7 @@ def command(
     Example: lenetgen emit --precision mixed --out build/lenet5-mixed
     """
     console = Console(file=sys.stderr, quiet=as_json, highlight=False)
-    validate_part(part)
-    clock_ns = validate_clock(1000.0 / clock_mhz if clock_mhz > 0 else float("inf"))
+    part, clock_ns = _target(part, board, clock_mhz)
     design_name = _design_name(name, model)
     with console.status("loading the model (TensorFlow takes a few seconds)"):
         graph = float_graph(model, dump_ir)
@@ -88,7 +90,9 @@ def command(
         types, note = choose_precision(choice, graph, logits, dataset)
         typed = to_hardware_graph(to_typed_graph(graph, types, dump_ir), dump_ir)
         design, timing = planned(design_name, typed, goals, part)
-        options = Options(precision=label, model=Path(model).name, part=part, clock_ns=clock_ns)
+        options = Options(
+            precision=label, model=Path(model).name, part=part, clock_ns=clock_ns, board=board
+        )
         images = bench_images(typed, BENCH_IMAGES)
         package = write(design, timing, options, images, target)
     seconds = time.perf_counter() - started
@@ -98,6 +102,17 @@ def command(
     if note:
         console.print(note)
     _print(console, package, target, seconds)
+
+
+def _target(part: str | None, board: str | None, clock_mhz: float) -> tuple[str, float]:
+    """The part, and the period in ns of a clock it can have."""
+    if board is None:
+        clock_ns = 1000.0 / clock_mhz if clock_mhz > 0 else float("inf")
+        return validate_part(part or DEFAULT_PART), validate_clock(clock_ns)
+    found = find_board(board)
+    if part not in (None, found.part):
+        raise UserError(f"--part {part}: the part of {board} is {found.part}; leave --part out")
+    return found.part, 1000.0 / fclk(found, clock_mhz).mhz
 
 
 def _design_name(name: str | None, model: str) -> str:
@@ -119,6 +134,7 @@ def summary(package: Package, folder: Path, seconds: float) -> dict[str, Any]:
         "name": design.name,
         "precision": package.precision,
         "part": package.part,
+        "board": package.board,
         "clock_ns": package.clock_ns,
         "interval_cycles": timing.interval,
         "latency_cycles": timing.latency,

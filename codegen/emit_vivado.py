@@ -1,8 +1,9 @@
 """Vivado and Vitis HLS scripts of an emitted folder.
 
-Input: names of the files other emitters wrote, the clock and the part. Output: the scripts
-``vivado/create_project.tcl``, ``vivado/build.tcl``, ``vivado/clock.xdc`` and ``hls/run_hls.tcl``.
-It neither reads those files nor runs a tool; ``lenetgen.vivado`` checks and runs the scripts.
+Input: names of the files other emitters wrote, the clock, the part or the board. Output: scripts
+``vivado/create_project.tcl``, ``vivado/build.tcl``, ``vivado/clock.xdc``, ``hls/run_hls.tcl`` and
+``hls/hls_config.cfg``; for a board the numbered steps of ``STEPS`` as well. It neither reads those
+files nor runs a tool; ``lenetgen.vivado`` checks and runs the scripts.
 """
 
 from __future__ import annotations
@@ -12,11 +13,24 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+from .boards import Board
 from .errors import UserError
+from .registers import CORE_BASE, CORE_CELL, CORE_RANGE, DMA_BASE, DMA_CELL, DMA_RANGE
 from .render import identifier, render, write_text
 
 DEFAULT_PART = "xc7z020clg400-1"
+OLDEST = "2019.1"  # the first Vivado the scripts work with
+STEPS = (  # of a board project, in order
+    "01_project",
+    "02_block_design",
+    "03_synth",
+    "04_impl",
+    "05_bitstream",
+    "06_export",
+)
+HP_BITS = 64  # width of the high performance port of the processing system (UG585)
 
 # Device, package, speed grade of a 7-series or Zynq-7000 part (Xilinx DS180, DS190).
 _PART = re.compile(
@@ -62,6 +76,11 @@ class VivadoContext:
     sim_files: tuple[str, ...] = ()  # benches *.v, *.sv and their data, for the simulation set
     sim_top: str = ""  # bench module in sim_files; "": the simulation set shows the core itself
     part: str = DEFAULT_PART
+    board: Board | None = None  # a project with processing system and DMA for it; gives the part
+    axi_top: str = ""  # for a board: the module with the AXI ports of docs/registers.md
+    axi_files: tuple[str, ...] = ()  # all Verilog of the axi_top, the core's included, *.v
+    in_bits: int = 8  # widths of its streams: what AXI DMA can feed, 8 to 1024
+    out_bits: int = 32
     clock_port: str = "aclk"  # clock input of the top module
     hls_top: str  # C++ top function
     hls_files: tuple[str, ...]  # C++ sources under hls/; headers may be named, too
@@ -76,6 +95,7 @@ class VivadoContext:
         for name in (self.top, self.sim_top or self.top, self.clock_port, self.hls_top):
             identifier(name)
         _expect(self.rtl_files, (".v",), "Verilog file")
+        _expect(self.axi_files, (".v",), "Verilog file")
         _expect(self.mem_files, (".mem",), "memory file")
         _expect(self.sim_files, (), "simulation file")
         _expect(self.hls_files, _CODE + _HEADERS, "C++ file")
@@ -88,6 +108,13 @@ class VivadoContext:
             raise ValueError(f"sim_top {self.sim_top!r} needs a Verilog file in sim_files")
         if not self.rtl_files or not self.hls_files:
             raise ValueError("no Verilog files or no C++ files")
+        if self.board is not None:
+            identifier(self.axi_top)
+            if self.part != self.board.part:
+                raise ValueError(f"the part of {self.board.name} is {self.board.part}")
+            for bits in (self.in_bits, self.out_bits):
+                if bits not in {8 << shift for shift in range(8)}:
+                    raise ValueError(f"AXI DMA has no streams of {bits} bits")
 
 
 def _expect(names: Iterable[str], suffixes: tuple[str, ...], what: str) -> None:
@@ -136,14 +163,49 @@ def emit(context: VivadoContext, out: Path) -> list[str]:
         "hls_tb_sources": _beside_hls(n for n in context.hls_tb_files if n.endswith(_CODE)),
         "hls_data": _beside_hls(context.hls_data_files),
         "cflags": " ".join(context.hls_cflags),
+        "csim_argv": " ".join(context.hls_csim_argv),
         "argv_option": f' -argv "{" ".join(context.hls_csim_argv)}"' * bool(context.hls_csim_argv),
     }
     texts = {
+        "hls/hls_config.cfg": render("vivado/hls_config.cfg.j2", hls_values),
         "hls/run_hls.tcl": render("vivado/run_hls.tcl.j2", hls_values),
         "vivado/build.tcl": render("vivado/build.tcl.j2", values),
         "vivado/clock.xdc": render("vivado/clock.xdc.j2", values),
         "vivado/create_project.tcl": render("vivado/create_project.tcl.j2", values),
     }
+    if context.board is not None:
+        board = {**values, **_board_values(context, context.board)}
+        texts["vivado/common.tcl"] = render("vivado/common.tcl.j2", board)
+        for step in STEPS:
+            texts[f"vivado/{step}.tcl"] = render(f"vivado/{step}.tcl.j2", board)
+        entry = render("vivado/create_board_project.tcl.j2", board)
+        texts["vivado/create_project.tcl"] = entry
     for name, text in texts.items():
         write_text(out / name, text)
     return sorted(texts)
+
+
+def _board_values(context: VivadoContext, board: Board) -> dict[str, Any]:
+    """What the templates of a board project need beyond the other values."""
+    return {
+        "rtl_files": context.axi_files,
+        "board": board,
+        "axi_top": context.axi_top,
+        "minimum": OLDEST,
+        "clock_mhz": f"{1000.0 / context.clock_ns:.6f}",
+        "core_cell": CORE_CELL,
+        "dma_cell": DMA_CELL,
+        "in_bits": context.in_bits,
+        "memory_in_bits": max(context.in_bits, HP_BITS),
+        "memory_out_bits": max(context.out_bits, HP_BITS),
+        "ddr_range": f"{board.ddr_bytes >> 20}M",
+        "address_map": (
+            _row(DMA_CELL, "S_AXI_LITE/*", DMA_BASE, DMA_RANGE),
+            _row(CORE_CELL, "s_axi/*", CORE_BASE, CORE_RANGE),
+        ),
+    }
+
+
+def _row(cell: str, segment: str, base: int, size: int) -> dict[str, str]:
+    """A line of the address map; ``size`` in bytes, whole KiB."""
+    return {"cell": cell, "segment": segment, "base": f"0x{base:08X}", "range": f"{size >> 10}K"}

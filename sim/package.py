@@ -28,9 +28,11 @@ from ..codegen import (
     emit_vivado,
     pragmas,
 )
+from ..codegen.boards import find_board
 from ..codegen.cycles import Timing
 from ..codegen.design import Design, build_design
 from ..codegen.errors import UserError
+from ..codegen.registers import stream_bytes
 from ..codegen.render import render, to_json, write_text
 from ..codegen.schedule import Fold, make_schedule
 from ..codegen.serialize import fingerprint, from_parts, to_parts
@@ -56,6 +58,7 @@ class Package:
     model: str
     part: str
     clock_ns: float
+    board: str | None = None
 
     @property
     def title(self) -> str:
@@ -71,6 +74,7 @@ class Options:
     model: str  # what the user called it: a zoo name or a file name without folder
     part: str = emit_vivado.DEFAULT_PART
     clock_ns: float = 10.0
+    board: str | None = None  # a name of BOARDS, whose part is ``part``
 
 
 def write(
@@ -99,7 +103,14 @@ def write(
             f"--out {out}: {error.strerror or error}: choose a folder you can write, with room"
         ) from None
     return Package(
-        out, design, timing, options.precision, options.model, options.part, options.clock_ns
+        out,
+        design,
+        timing,
+        options.precision,
+        options.model,
+        options.part,
+        options.clock_ns,
+        options.board,
     )
 
 
@@ -140,6 +151,11 @@ def _fill(
         banner=line,
         top=rtl.top,
         part=options.part,
+        board=None if options.board is None else find_board(options.board),
+        axi_top=axi.top,
+        axi_files=axi.verilog,
+        in_bits=8 * stream_bytes(8 * design.source.lanes),
+        out_bits=design.result_bits,
         clock_ns=options.clock_ns,
         rtl_files=rtl.verilog,
         mem_files=rtl.memory,
@@ -202,6 +218,7 @@ def _document(
         "model": {"name": options.model, "sha256": fingerprint(design.graph)},
         "precision": options.precision,
         "part": options.part,
+        "board": options.board,
         "clock_ns": options.clock_ns,
         "pixels_per_clock": design.schedule.pixels,
         "predicted": {
@@ -263,6 +280,7 @@ def load(folder: Path) -> Package:
             document["model"]["name"],
             document["part"],
             float(document["clock_ns"]),
+            document.get("board"),
         )
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise UserError(f"{path}: not a complete design ({error!r}): emit it again") from None

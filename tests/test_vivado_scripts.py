@@ -203,7 +203,7 @@ def test_project_without_memories_and_bench(tmp_path):
 
 def test_same_context_same_bytes_and_no_foreign_path(tmp_path):
     names = emit(CONTEXT, tmp_path / "a")
-    assert names == sorted([PROJECT, BUILD, HLS, "vivado/clock.xdc"])
+    assert names == sorted([PROJECT, BUILD, HLS, "vivado/clock.xdc", "hls/hls_config.cfg"])
     assert names == emit(CONTEXT, tmp_path / "b")
     for name in names:
         data = (tmp_path / "a" / name).read_bytes()

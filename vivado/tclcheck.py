@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -18,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..codegen.boards import BOARDS
+from ..codegen.emit_vivado import STEPS
 from ..codegen.errors import UserError
 
 Tool = Literal["vivado", "vitis_hls"]
@@ -31,6 +34,29 @@ class TclCheckError(Exception):
         self.script = script
         self.line = line
         self.message = message
+
+
+@dataclass(frozen=True)
+class World:
+    """What the stand-ins pretend is installed.
+
+    ``boards``: board part -> part, None for the board files of all boards; ``missing``: names of
+    IPs that the catalog lacks.
+    """
+
+    version: str = "2022.2"
+    boards: tuple[tuple[str, str], ...] | None = ()
+    missing: tuple[str, ...] = ()
+
+    def tcl(self) -> str:
+        """As a Tcl dictionary."""
+        boards = self.boards
+        if boards is None:
+            boards = tuple(
+                (board.board_parts[0].replace("*", "1.0"), board.part) for board in BOARDS.values()
+            )
+        pairs = " ".join(f"{{{name}}} {{{part}}}" for name, part in boards)
+        return f"version {{{self.version}}} boards {{{pairs}}} missing {{{' '.join(self.missing)}}}"
 
 
 @dataclass(frozen=True)
@@ -57,27 +83,30 @@ class TclTrace:
 
 
 def check_script(
-    script: Path,
+    script: Path | Sequence[Path],
     tool: Tool,
     args: Sequence[str] = (),
     *,
     root: Path | None = None,
     cwd: Path | None = None,
+    world: World | None = None,
     timeout_s: float = 120.0,
 ) -> TclTrace:
     """Run ``script`` against the stand-ins of ``tool``; return its calls.
 
-    ``args`` become the script's ``argv``. ``root`` is the emitted folder, outside of which the
-    script may not write (default: the parent of the script's folder); ``cwd`` is the folder the
-    tool is started in (default: a fresh empty one). Raises ``TclCheckError`` for a script that the
-    tool would not accept, ``UserError`` if ``tclsh`` or the script is missing.
+    Several scripts run one after another, each in a tool of its own that finds on disk what those
+    before it left. ``args`` become the scripts' ``argv``. ``root`` is the emitted folder, outside
+    of which they may not write (default: the parent of the script's folder); ``cwd`` is the folder
+    the tool is started in (default: a fresh empty one). Raises ``TclCheckError`` for a script that
+    the tool would not accept, ``UserError`` if ``tclsh`` or a script is missing.
     """
     tclsh = shutil.which("tclsh")
     if tclsh is None:
         raise UserError("tclsh is not on PATH; the script check needs Tcl 8.6 (package tcl)")
-    script = script.resolve()
-    if not script.is_file():
-        raise UserError(f"no script {script}; allowed: a .tcl file of an emitted folder")
+    scripts = [path.resolve() for path in ([script] if isinstance(script, Path) else script)]
+    for path in scripts:
+        if not path.is_file():
+            raise UserError(f"no script {path}; allowed: a .tcl file of an emitted folder")
     resources = importlib.resources.files("lenetgen") / "vivado" / "tcl"
     with (
         importlib.resources.as_file(resources) as home,
@@ -86,8 +115,10 @@ def check_script(
         result = Path(scratch) / "result.json"
         start = Path(scratch) / "start"
         start.mkdir()
-        command = [tclsh, str(home / "check.tcl"), tool, str(script), str(result)]
-        command += [str(root.resolve() if root else script.parent.parent), *args]
+        names = " ".join(tcl_word(str(path)) for path in scripts)
+        command = [tclsh, str(home / "check.tcl"), tool, names, str(result)]
+        command += [str(root.resolve() if root else scripts[0].parent.parent)]
+        command += [(world or World()).tcl(), *args]
         done = subprocess.run(
             command,
             cwd=cwd or start,
@@ -101,7 +132,7 @@ def check_script(
             raise RuntimeError(f"the script check broke: {done.stdout}{done.stderr}")
         answer = json.loads(result.read_text(encoding="utf-8"))
     if not answer["ok"]:
-        raise TclCheckError(script, answer["line"], answer["message"])
+        raise TclCheckError(Path(answer["script"]), answer["line"], answer["message"])
     return TclTrace(
         calls=tuple(TclCall(c["name"], tuple(c["args"]), c["line"]) for c in answer["calls"]),
         written=tuple(Path(path) for path in answer["written"]),
@@ -110,13 +141,21 @@ def check_script(
     )
 
 
-def check_folder(folder: Path) -> dict[str, TclTrace]:
+def tcl_word(text: str) -> str:
+    """``text`` as one element of a Tcl list."""
+    return re.sub(r"([\s{}\[\]$\"\\;])", r"\\\1", text)
+
+
+def check_folder(folder: Path, world: World | None = None) -> dict[str, TclTrace]:
     """Check every script of an emitted folder; return the traces by script name.
 
-    ``run_hls.tcl`` is checked with all of its stages. Raises as ``check_script`` does.
+    ``run_hls.tcl`` is checked with all of its stages, the steps of a board project one after
+    another (under the name of the last). Raises as ``check_script`` does.
     """
-    return {
-        "vivado/create_project.tcl": check_script(folder / "vivado/create_project.tcl", "vivado"),
-        "vivado/build.tcl": check_script(folder / "vivado/build.tcl", "vivado"),
-        "hls/run_hls.tcl": check_script(folder / "hls/run_hls.tcl", "vitis_hls", ["all"]),
-    }
+    names = ["vivado/create_project.tcl", "vivado/build.tcl"]
+    traces = {name: check_script(folder / name, "vivado", world=world) for name in names}
+    steps = [folder / "vivado" / f"{step}.tcl" for step in STEPS]
+    if steps[0].is_file():
+        traces[f"vivado/{STEPS[-1]}.tcl"] = check_script(steps, "vivado", world=world)
+    traces["hls/run_hls.tcl"] = check_script(folder / "hls/run_hls.tcl", "vitis_hls", ["all"])
+    return traces

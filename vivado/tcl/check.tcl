@@ -1,13 +1,18 @@
-# Runs a Vivado or Vitis HLS script in a plain tclsh against strict stand-ins.
-#   tclsh check.tcl (vivado|vitis_hls) SCRIPT RESULT.json ROOT ?ARGUMENT ...?
+# Runs Vivado or Vitis HLS scripts in a plain tclsh against strict stand-ins.
+#   tclsh check.tcl (vivado|vitis_hls) SCRIPTS RESULT.json ROOT WORLD ?ARGUMENT ...?
+# SCRIPTS is a list: each is run as by a fresh tool, but for what the ones before it left on disk.
+# WORLD is a dictionary of what is installed: version, boards (board part -> part), missing (IPs).
 # Every stand-in knows its documented syntax, checks the files it is given and keeps state. The
 # first thing that is not right ends the run: a `catch` in the script can't hide it. Nothing is
 # written under ROOT (the emitted folder): folders that the script makes are only remembered.
-# RESULT.json gets {"ok", "line", "message", "exit", "calls", "written", "state"}.
+# RESULT.json gets {"ok", "script", "line", "message", "exit", "calls", "written", "state"}.
 
 namespace eval check {
     variable tool [lindex $argv 0]
-    variable script [file normalize [lindex $argv 1]]
+    variable scripts [lmap path [lindex $argv 1] {file normalize $path}]
+    variable script [lindex $scripts 0]
+    variable world [lindex $argv 4]
+    variable last 0       ;# 1 while the last script runs
     variable result [lindex $argv 2]
     variable root [file normalize [lindex $argv 3]]
     variable home [file dirname [file normalize [info script]]]
@@ -44,20 +49,25 @@ proc check::json_list {words} {
     return "\[[join $out {, }]\]"
 }
 
-# The line of the checked script that is running now; 0 where Tcl doesn't know it.
-proc check::line {} {
+# File and line of the script that is running now, be it one that another one sources; line 0 where
+# Tcl doesn't know it.
+proc check::where {} {
     variable script
+    variable home
     for {set level [info frame]} {$level > 0} {incr level -1} {
         set frame [info frame $level]
-        if {[dict get $frame type] eq "source"
-                && [file_real normalize [dict get $frame file]] eq $script} {
-            return [dict get $frame line]
+        if {[dict get $frame type] eq "source" || [dict exists $frame file]} {
+            set file [file_real normalize [dict get $frame file]]
+            if {[file_real dirname $file] ne $home} {
+                return [list $file [dict get $frame line]]
+            }
         }
     }
-    return 0
+    return [list $script 0]
 }
 
-proc check::finish {ok line message code} {
+proc check::finish {ok place message code} {
+    lassign $place file line
     variable result
     variable calls
     variable written
@@ -73,6 +83,7 @@ proc check::finish {ok line message code} {
     }
     set channel [open_real $result w]
     puts $channel "{\"ok\": [expr {$ok ? "true" : "false"}], \"line\": $line,"
+    puts $channel "\"script\": [json $file],"
     puts $channel "\"message\": [json $message], \"exit\": $code,"
     puts $channel "\"calls\": \[[join $rows ",\n"]\],"
     puts $channel "\"written\": [json_list $written], \"state\": {[join $facts {, }]}}"
@@ -82,7 +93,7 @@ proc check::finish {ok line message code} {
 
 # Ends the check: the script did something the tool would not accept.
 proc check::fail {message} {
-    finish 0 [line] $message 1
+    finish 0 [where] $message 1
 }
 
 # ---- signatures, in the words of the manuals -----------------------------------------------------
@@ -119,7 +130,10 @@ proc check::call {name words} {
     variable tool
     variable depth
     lassign [dict get $syntax $name] options required least most text
-    lappend calls [list $name [line] $words]
+    if {[info exists ::check::exited]} {
+        fail "$name: after exit"
+    }
+    lappend calls [list $name [lindex [where] 1] $words]
     set given {}
     set plain {}
     for {set i 0} {$i < [llength $words]} {incr i} {
@@ -231,17 +245,39 @@ proc ::file {sub args} {
         isdirectory {
             return [::check::folder_exists [lindex $args 0]]
         }
-        exists {
-            set path [lindex $args 0]
-            return [expr {[::check::file_real exists $path] || [::check::folder_exists $path]}]
+        isfile {
+            set path [::check::file_real normalize [lindex $args 0]]
+            return [expr {[::check::file_real isfile $path] || $path in $::check::written}]
         }
-        delete - copy - rename - link - attributes - tempfile {
+        exists {
+            set path [::check::file_real normalize [lindex $args 0]]
+            return [expr {[::check::file_real exists $path] || [::check::folder_exists $path]
+                || $path in $::check::written}]
+        }
+        copy {
+            return [::check::copy $args]
+        }
+        delete - rename - link - attributes - tempfile {
             ::check::fail "'file $sub' is not allowed in a generated script"
         }
         default {
             return [uplevel 1 [list ::check::file_real $sub {*}$args]]
         }
     }
+}
+
+# file copy -force SOURCE TARGET, with a file that is there or would have been written by now.
+proc check::copy {words} {
+    variable written
+    if {[llength $words] != 3 || [lindex $words 0] ne "-force"} {
+        fail "file copy: a generated script copies one file with -force"
+    }
+    set source [file_real normalize [lindex $words 1]]
+    if {![file_real isfile $source] && $source ni $written} {
+        fail "file copy: there is no file $source"
+    }
+    will_write "file copy" [lindex $words 2]
+    return
 }
 
 proc ::open {path args} {
@@ -260,9 +296,11 @@ proc ::exit {{code 0}} {
     ::check::must_be_sound
     if {$code != 0} {
         set why [expr {[info exists ::errorInfo] ? $::errorInfo : ""}]
-        ::check::finish 0 [::check::line] "the script gave up with exit status $code: $why" $code
+        ::check::finish 0 [::check::where] "the script gave up with exit status $code: $why" $code
     }
     ::check::at_end 1
+    set ::check::exited 1
+    return -code error -errorcode LENETGEN_EXIT "exit"
 }
 
 proc ::unknown {name args} {
@@ -281,12 +319,16 @@ proc check::must_be_sound {} {
 proc check::at_end {by_exit} {
     variable tool
     variable depth
+    variable last
     must_be_sound
     incr depth
     if {[catch {::${tool}::at_end $by_exit}]} {
         must_be_sound
     }
-    finish 1 0 "" 0
+    incr depth -1
+    if {$last} {
+        finish 1 {"" 0} "" 0
+    }
 }
 
 # ---- run ---------------------------------------------------------------------------------------
@@ -294,15 +336,51 @@ proc check::at_end {by_exit} {
 source [check::file_real join $check::home sources.tcl]
 source [check::file_real join $check::home parts.tcl]
 source [check::file_real join $check::home $check::tool.tcl]
-set argv [lrange $argv 4 end]
-set argc [llength $argv]
-set argv0 $check::tool
-set errorInfo ""
-if {[catch {uplevel #0 [list source $check::script]} check::message check::options]} {
-    check::must_be_sound
-    set check::trace [dict get $check::options -errorinfo]
-    set check::at 0
-    regexp {\(file "[^"]*" line (\d+)\)} $check::trace - check::at
-    check::finish 0 $check::at $check::message 1
+
+# Runs one script as a fresh tool would; what it defines is gone afterwards.
+proc check::run {path words} {
+    variable script $path
+    unset -nocomplain ::check::exited
+    set procs [info procs ::*]
+    set globals [info globals]
+    set spaces [namespace children ::]
+    set ::argv $words
+    set ::argc [llength $words]
+    set ::argv0 $::check::tool
+    set ::errorInfo ""
+    if {[catch {uplevel #0 [list source $path]} message options]} {
+        if {[dict get $options -errorcode] ne "LENETGEN_EXIT"} {
+            must_be_sound
+            set place [list $path 0]
+            foreach {- file at} [regexp -all -inline {\(file "([^"]*)" line (\d+)\)} \
+                    [dict get $options -errorinfo]] {
+                set place [list [file_real normalize $file] $at]
+                break
+            }
+            finish 0 $place $message 1
+        }
+    } else {
+        at_end 0
+    }
+    foreach name [info procs ::*] {
+        if {$name ni $procs} {
+            rename $name {}
+        }
+    }
+    foreach name [info globals] {
+        if {$name ni $globals} {
+            unset -nocomplain ::$name
+        }
+    }
+    foreach name [namespace children ::] {
+        if {$name ni $spaces} {
+            namespace delete $name
+        }
+    }
 }
-check::at_end 0
+
+set check::words [lrange $argv 5 end]
+foreach check::path $check::scripts {
+    set check::last [expr {$check::path eq [lindex $check::scripts end]}]
+    check::run $check::path $check::words
+}

@@ -21,14 +21,34 @@ proc check::verilog_text {path} {
     return $text
 }
 
-# The modules of a Verilog file: name -> {ports LIST uses LIST}.
+# The modules of Verilog text: name -> what stands between its name and endmodule.
+proc check::module_bodies {text} {
+    set bodies {}
+    set start 0
+    while {[regexp -indices -start $start {\mmodule\s+(\w+)} $text all name]} {
+        set end [string first endmodule $text [lindex $all 1]]
+        if {$end < 0} {
+            break
+        }
+        set body [string range $text [lindex $all 1]+1 $end-1]
+        dict set bodies [string range $text {*}$name] $body
+        set start [expr {$end + 9}]
+    }
+    return $bodies
+}
+
+# The modules of a Verilog file: name -> {ports LIST uses LIST}. Read once: no script changes it.
 proc check::verilog_modules {path} {
     variable keywords
+    variable modules_of
+    if {[info exists modules_of($path)]} {
+        return $modules_of($path)
+    }
     set text [verilog_text $path]
     regsub -all {"[^"\n]*"} $text {""} text
     regsub -all {:\s*[A-Za-z_]\w*} $text {} text    ;# block names
     set modules {}
-    foreach {- name body} [regexp -all -inline {\mmodule\s+(\w+)(.*?)\mendmodule\M} $text] {
+    dict for {name body} [module_bodies $text] {
         set ports {}
         set pattern {\m(?:input|output|inout)\M\s*(?:wire|reg|logic)?\s*(?:signed)?\s*(?:\[[^]]*\])?\s*(\w+)}
         foreach {- port} [regexp -all -inline $pattern $body] {
@@ -42,7 +62,30 @@ proc check::verilog_modules {path} {
         }
         dict set modules $name [list ports $ports uses $uses]
     }
+    set modules_of($path) $modules
     return $modules
+}
+
+# The ports of a module: name -> {dir width info}; info is the X_INTERFACE_INFO in front of it.
+proc check::verilog_ports {path top} {
+    set bodies [module_bodies [verilog_text $path]]
+    if {![dict exists $bodies $top]} {
+        fail "$path has no module $top"
+    }
+    set body [dict get $bodies $top]
+    set ports {}
+    set info ""
+    set pattern {X_INTERFACE_INFO\s*=\s*"([^"]*)"|\m(input|output|inout)\M\s*(?:wire|reg)?\s*(?:\[(\d+):0\])?\s*(\w+)}
+    foreach {- attribute dir high name} [regexp -all -inline $pattern $body] {
+        if {$attribute ne ""} {
+            set info $attribute
+        } else {
+            set width [expr {$high eq "" ? 1 : $high + 1}]
+            dict set ports $name [list dir $dir width $width info $info]
+            set info ""
+        }
+    }
+    return $ports
 }
 
 # Memory files that string literals of a Verilog file name.
@@ -73,8 +116,8 @@ proc check::must_be_design {command top files memories} {
     }
     dict for {name facts} $modules {
         foreach used [dict get $facts uses] {
-            if {[dict exists $modules $used]} {
-                continue
+            if {[dict exists $modules $used] || [string match ${name}_*_is_fixed $used]} {
+                continue    ;# there, or a trap for other parameters
             }
             # A library module may name a missing one in a branch that only illegal parameters
             # elaborate; so complain about the top, and about files that exist but weren't added.

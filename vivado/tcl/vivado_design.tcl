@@ -24,7 +24,11 @@ proc vivado::set_property {given plain} {
     }
     foreach object $objects {
         foreach {name value} $pairs {
-            set_one [string tolower $name] $value $object
+            if {[string match bd_cell@* $object]} {
+                configure [object bd_cell $object] $name $value
+            } else {
+                set_one [string tolower $name] $value $object
+            }
         }
     }
     return
@@ -48,6 +52,16 @@ proc vivado::set_one {name value object} {
         any {}
         bool { check::one_of "set_property $name" $value {0 1 true false} }
         part { check::must_be_part set_property $value }
+        board {
+            set value [object board_part $value]
+            if {![dict exists $::check::world boards $value]} {
+                check::fail "set_property: the board '$value' is not installed"
+            }
+            if {[dict get $::check::world boards $value] ne [dict get $project part]} {
+                check::fail "set_property: the part of $value is not [dict get $project part]"
+            }
+            dict set project board $value
+        }
         synth {
             check::one_of "set_property $name" $value {{-mode out_of_context}}
         }
@@ -71,6 +85,9 @@ proc vivado::get_property {given plain} {
     variable types
     variable runs
     lassign $plain name object
+    if {[string match bd_cell@* $object]} {
+        return [cell_property [object bd_cell $object] $name]
+    }
     if {![regexp {^(project|fileset|run|file|path)@(.*)$} $object - class target]} {
         check::fail "get_property: '$object' is not a first class Tcl object (\[get_...\] gives one)"
     }
@@ -78,9 +95,14 @@ proc vivado::get_property {given plain} {
         project,NAME - fileset,NAME - run,NAME - file,NAME { return $target }
         project,PART { return [dict get $project part] }
         project,DIRECTORY { return [dict get $project dir] }
+        project,BOARD_PART { return [dict get $project board] }
+        run,STATUS { return "[dict get $runs $target step] Complete!" }
+        run,DIRECTORY {
+            return [file join [dict get $project dir] [dict get $project name].runs $target]
+        }
         fileset,TOP { return [dict get $sets $target top] }
         file,FILE_TYPE { return [dict get $types $target] }
-        run,PROGRESS { return [expr {[dict get $runs $target] eq "done" ? "100%" : "0%"}] }
+        run,PROGRESS { return [expr {[dict get $runs $target state] eq "done" ? "100%" : "0%"}] }
         path,SLACK { return 0.123 }
     }
     check::fail "get_property: a $class has no property '$name' that this check knows"
@@ -108,6 +130,10 @@ proc vivado::must_synthesize {command top part} {
     check::must_be_part $command $part
     set ports [must_be_design $command sources_1 $top]
     set constraints [typed constrs_1 XDC]
+    variable bd
+    if {$bd ne ""} {
+        return    ;# the cells of a block design bring their constraints
+    }
     if {$constraints eq ""} {
         check::fail "$command: no constraints were added"
     }
@@ -146,23 +172,54 @@ proc vivado::launch_runs {given plain} {
     variable sets
     variable runs
     need_project launch_runs
+    set jobs [check::option $given -jobs 1]
+    if {![string is integer -strict $jobs] || $jobs < 1} {
+        check::fail "launch_runs: -jobs '$jobs' is not a number of jobs"
+    }
     foreach word [concat {*}$plain] {
         set name [run_name launch_runs $word]
         must_synthesize launch_runs [dict get $sets sources_1 top] [dict get $project part]
-        dict set runs $name running
+        set last [expr {$name eq "synth_1" ? "synth_design" : "route_design"}]
+        set step [check::option $given -to_step $last]
+        check::one_of "launch_runs -to_step" $step [expr {$name eq "synth_1" ? "synth_design"
+            : {opt_design place_design phys_opt_design route_design write_bitstream}}]
+        if {$name eq "impl_1" && [dict get $runs synth_1 state] ne "done"} {
+            check::fail "launch_runs: impl_1 needs synth_1, which is not done"
+        }
+        if {[dict get $runs $name state] eq "done" && [dict get $runs $name step] eq $step} {
+            check::fail "launch_runs: $name has run already: reset_run comes first"
+        }
+        dict set runs $name [list state running step $step]
     }
     return
 }
 
-proc vivado::wait_on_runs {given plain} {
+proc vivado::reset_run {given plain} {
     variable runs
+    need_project reset_run
+    dict set runs [run_name reset_run [lindex $plain 0]] {state new step {}}
+    return
+}
+
+proc vivado::wait_on_runs {given plain} {
+    variable project
+    variable runs
+    variable sets
     need_project wait_on_runs
     foreach word [concat {*}$plain] {
         set name [run_name wait_on_runs $word]
-        if {[dict get $runs $name] eq "new"} {
+        if {[dict get $runs $name state] eq "new"} {
             check::fail "wait_on_runs: $name was not launched"
         }
-        dict set runs $name done
+        dict set runs $name state done
+        if {[dict get $runs $name step] eq "write_bitstream"} {
+            set folder [file join [dict get $project dir] [dict get $project name].runs $name]
+            set top [dict get $sets sources_1 top]
+            lappend ::check::written [file join $folder $top.bit]
+            if {[number] < 20192} {
+                lappend ::check::written [file join $folder $top.sysdef]
+            }
+        }
     }
     return
 }
@@ -176,7 +233,7 @@ proc vivado::open_run {given plain} {
     variable design
     need_project open_run
     set name [run_name open_run [lindex $plain 0]]
-    if {[dict get $runs $name] ne "done"} {
+    if {[dict get $runs $name state] ne "done"} {
         check::fail "open_run: $name has no results: launch_runs and wait_on_run come first"
     }
     set design 1
@@ -204,7 +261,8 @@ proc vivado::report {command given} {
     return ""
 }
 
-foreach name {report_utilization report_timing_summary report_drc report_methodology} {
+foreach name {report_utilization report_timing_summary report_drc report_methodology report_power
+        report_route_status} {
     proc vivado::$name {given plain} "return \[report $name \$given\]"
 }
 
@@ -225,19 +283,39 @@ proc vivado::write_checkpoint {given plain} {
     check::will_write write_checkpoint $path
 }
 
-# A project that is left behind must be ready for synthesis.
+proc vivado::write_hw_platform {given plain} {
+    variable runs
+    need_design write_hw_platform
+    set path [lindex $plain 0]
+    if {[file extension $path] ne ".xsa"} {
+        check::fail "write_hw_platform: '$path' does not end in .xsa"
+    }
+    if {[dict exists $given -include_bit] && [dict get $runs impl_1 step] ne "write_bitstream"} {
+        check::fail "write_hw_platform: impl_1 has no bitstream yet"
+    }
+    check::will_write write_hw_platform $path
+}
+
+# A project that is left behind must be ready for synthesis, except after the first of many steps.
 proc vivado::at_end {by_exit} {
     variable project
     variable sets
     variable stale
     if {$project eq "" || [dict get $project memory]} {
+        set project {}
+        variable design 0
         return
     }
-    must_synthesize "end of script" [dict get $sets sources_1 top] [dict get $project part]
+    if {![regexp {^01_} [file tail $::check::script]]} {
+        must_synthesize "end of script" [dict get $sets sources_1 top] [dict get $project part]
+    }
     if {[dict get $sets sim_1 top] eq ""} {
         check::fail "end of script: sim_1 has no top module"
     }
     if {$stale ne ""} {
         check::fail "end of script: update_compile_order was not run for: [join $stale {, }]"
     }
+    remember
+    set project {}
+    variable design 0
 }

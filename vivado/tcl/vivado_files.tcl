@@ -3,10 +3,11 @@
 # ---- projects ----------------------------------------------------------------------------------
 
 proc vivado::start {name dir part memory} {
-    variable project [list name $name dir $dir part $part memory $memory]
+    variable project [list name $name dir $dir part $part memory $memory board {}]
+    variable bd {}
     variable sets [dict create sources_1 {class srcset files {} top {}} \
         constrs_1 {class constrset files {} top {}} sim_1 {class simset files {} top {}}]
-    variable runs [expr {$memory ? {} : {synth_1 new impl_1 new}}]
+    variable runs [expr {$memory ? {} : {synth_1 {state new step {}} impl_1 {state new step {}}}}]
     variable types {}
     variable stale {}
     dict set ::check::state project $name
@@ -43,8 +44,48 @@ proc vivado::create_project {given plain} {
     return project@$name
 }
 
+# What a project keeps on disk.
+proc vivado::remember {} {
+    variable disk
+    variable project
+    if {$project ne "" && ![dict get $project memory]} {
+        foreach name {project sets runs types stale bd} {
+            variable $name
+            dict set disk [file join [dict get $project dir] [dict get $project name].xpr] $name \
+                [set $name]
+        }
+    }
+}
+
+proc vivado::open_project {given plain} {
+    variable disk
+    variable project
+    set path [file normalize [lindex $plain 0]]
+    if {$project ne ""} {
+        check::fail "open_project: [dict get $project name] is open"
+    }
+    if {![dict exists $disk $path]} {
+        check::fail "open_project: there is no project $path"
+    }
+    dict for {name value} [dict get $disk $path] {
+        variable $name $value
+    }
+    return project@[dict get $project name]
+}
+
+proc vivado::get_board_parts {given plain} {
+    set found {}
+    foreach name [dict keys [dict get $::check::world boards]] {
+        if {[string match [pattern $plain] $name]} {
+            lappend found board_part@$name
+        }
+    }
+    return $found
+}
+
 proc vivado::close_project {given plain} {
     need_project close_project
+    remember
     variable project {}
     variable design 0
     return
@@ -135,7 +176,8 @@ proc vivado::get_files {given plain} {
     foreach word [check::option $given -of_objects [dict keys $sets]] {
         lappend names {*}[dict get $sets [fileset get_files $word] files]
     }
-    return [matching get_files file $names $given $plain]
+    set plain [lmap wanted [lindex $plain 0] {regsub {^(?=[^*/])} $wanted */}]
+    return [matching get_files file $names $given [list $plain]]
 }
 
 proc vivado::current_fileset {given plain} {
@@ -156,10 +198,10 @@ proc vivado::add {command name words kinds} {
     set added {}
     foreach word $words {
         foreach path $word {
-            if {![file isfile $path]} {
+            set path [file normalize $path]
+            if {![file isfile $path] && $path ni $::check::written} {
                 check::fail "$command: there is no file $path"
             }
-            set path [file normalize $path]
             set extension [string tolower [file extension $path]]
             if {$extension ni $kinds} {
                 check::fail "$command: $path: a file for $name ends in one of [join $kinds {, }]"
@@ -236,14 +278,26 @@ proc vivado::typed {name wanted} {
     }
     set found {}
     foreach path $files {
-        if {[dict get $types $path] in $wanted} {
+        if {[dict get $types $path] in $wanted && [file isfile $path]} {
             lappend found $path
         }
     }
     return $found
 }
 
+# Returns the ports of the top module; none where it is the wrapper of the block design.
 proc vivado::must_be_design {command name top} {
+    variable bd
+    variable sets
+    if {$bd ne "" && $top eq "[dict get $bd name]_wrapper" && $name eq "sources_1"} {
+        if {[dict get $bd wrapper] eq "" || [dict get $bd wrapper] ni [dict get $sets $name files]} {
+            check::fail "$command: the wrapper of the block design was not made and added"
+        }
+        if {![dict get $bd generated]} {
+            check::fail "$command: the block design was not generated: generate_target comes first"
+        }
+        return {}
+    }
     return [check::must_be_design $command $top [typed $name {Verilog SystemVerilog}] \
         [typed $name {{Memory File} {Memory Initialization Files} {Data Files}}]]
 }
