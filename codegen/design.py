@@ -17,11 +17,13 @@ from .adder_graph import AdderGraph, adder_graph
 from .feeds import Feed
 from .ir import AvgPool2D, Conv2D, Dense, Graph, MaxPool2D, Op, Tensor, WeightedOp, Window, WindowOp
 from .layout import StreamLayout, input_layout, pixels_per_word, result_word_bits
+from .narrowing import product_registers, used_width, weight_width
 from .schedule import Fold, Layer, Schedule, fold_steps, layouts, stage_feed
 from .sparsity import Step
 
 FLAG_DEPTH = 16  # frames that may be in flight between input and output
 CONSTANT_TAIL = 2  # registers behind additions: the sum with its constant, the cast result
+FOLDED_REGISTERS = 3  # around products and adder tree: inputs, accumulator, cast result
 LUTRAM_WORDS = 32  # depth of 7-series distributed RAM in its widest shape (UG474)
 PORT_DEPTH = 2  # FIFO behind the input port and in front of the output port
 
@@ -173,7 +175,8 @@ def build_stage(
         fold = folds[op.name]
         layer = Layer.of(op, source, how)
         simd = layer.effective_simd(fold.simd)
-        depth = levels(simd) + 4
+        products = product_registers(used_width(x), weight_width(op), fold.lut)
+        depth = products + levels(simd) + FOLDED_REGISTERS
         chunks, rounds = layer.chunks(fold.simd), layer.rounds(fold.pe)
         adders = None
         if fold.constant:

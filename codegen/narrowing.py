@@ -35,3 +35,10 @@ def used_width(x: Tensor) -> int:
     """Low bits that carry every code the tensor takes, zeros of padding and dead lanes included."""
     low, high = x.range
     return bits_for(min(low, 0), max(high, 0))[1]
+
+
+def product_registers(x_bits: int, w_bits: int, lut: bool) -> int:
+    """Registers of ``lng_product``: a DSP slice's two, a table's one, rows and their adder tree."""
+    if not lut:
+        return 2
+    return 1 if x_bits + w_bits <= 6 else 1 + (-(-w_bits // 2) - 1).bit_length()

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from .adder_graph import Adder, AdderGraph
 from .design import Stage
-from .formats import Rounding, bits_for
-from .ir import Activation, WeightedOp
+from .formats import bits_for
+from .ir import WeightedOp
 from .rtl_parts import Parameter, parameters
-from .rtl_stage import ROUNDING_CODE, StageModule, activation_parameters, cast_parameters
+from .rtl_stage import StageModule, activation_parameters, rounding_half, sum_cast
 from .sparsity import input_order
 
 
@@ -120,8 +120,7 @@ def _sums(stage: Stage, graph: AdderGraph, op: WeightedOp) -> tuple[_Sum, ...]:
     assert op.weights.format is not None and op.bias.format is not None
     fraction = op.accumulator.format.fraction_bits
     product = stage.x.fmt.fraction_bits + op.weights.format.fraction_bits
-    shift = fraction - op.out.fmt.fraction_bits
-    half = 1 << (shift - 1) if _rounds_by_adding(op, shift) else 0
+    half = rounding_half(op)
     bias_shift = fraction - op.bias.format.fraction_bits
     found = []
     for index, output in enumerate(graph.outputs):
@@ -223,7 +222,7 @@ class _Writer:
         """The sums with bias (and half an output unit where that rounds), and their casts."""
         assert op.accumulator is not None
         fraction = op.accumulator.format.fraction_bits
-        rounds = _rounds_by_adding(op, fraction - op.out.fmt.fraction_bits)
+        kept = sum_cast(op)
         registers, lanes = [], []
         for index, (output, total) in enumerate(zip(self.graph.outputs, self.sums, strict=True)):
             bits = total.bits
@@ -233,21 +232,8 @@ class _Writer:
                 term = self._shifted(output.node, self.graph.depth, total.scale, bits)
                 code = f"{code} - {term}" if output.negate else f"{term} + {code}"
             registers.append(Register(name, bits, code))
-            cast = cast_parameters(fraction + op.activation.negative_shift, op.out.fmt)
-            if rounds:
-                (floor,) = parameters(ROUNDING=ROUNDING_CODE[Rounding.TRN])
-                cast = tuple(floor if p.name == floor.name else p for p in cast)
             width = op.out.fmt.width
             activated = activation_parameters(op.activation, fraction, total.high, bits)
-            cast = (*parameters(IN_WIDTH=bits), *activated, *cast)
+            cast = (*parameters(IN_WIDTH=bits), *activated, *kept)
             lanes.append(OutputLane(index, name, cast, index * width, (index + 1) * width - 1))
         return tuple(registers), tuple(lanes)
-
-
-def _rounds_by_adding(op: WeightedOp, shift: int) -> bool:
-    """Whether AP_RND may become a constant of the sum: floor(x + 1/2), and clipping at 0 keeps it.
-
-    A negative sum that the half unit lifts to zero or above gives 0 either way.
-    """
-    plain = op.activation in (Activation.LINEAR, Activation.RELU)
-    return shift > 0 and op.out.fmt.rounding is Rounding.RND and plain

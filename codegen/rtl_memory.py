@@ -10,7 +10,9 @@ import numpy.typing as npt
 from .design import Stage
 from .ir import InputTable, Lookup, WeightedOp
 from .narrowing import narrow_weights, weight_width
+from .rtl_stage import rounding_half, sum_width
 from .sparsity import blocks, input_order
+from .weight_memory import packed_rows, weight_memory
 
 
 def pack_words(lanes: npt.NDArray[np.int64], bits: int) -> list[int]:
@@ -32,7 +34,7 @@ def hex_lines(words: Iterable[int], bits: int) -> str:
 
 
 def weight_words(stage: Stage) -> tuple[list[int], int]:
-    """Words of the weight memory (round fastest) and bits of one."""
+    """Rows of the weight memory (round fastest) and bits of one."""
     assert stage.fold is not None and isinstance(stage.op, WeightedOp)
     op, fold = stage.op, stage.fold
     order = input_order(op, stage.source, stage.chunks, fold.simd)
@@ -42,7 +44,8 @@ def weight_words(stage: Stage) -> tuple[list[int], int]:
         lanes = lanes[[step.chunk * stage.rounds + step.round for step in stage.steps]]
         lanes[[step.filler for step in stage.steps]] = 0
     bits = weight_width(op)
-    return pack_words(lanes, bits), bits * lanes.shape[1]
+    words, wide = pack_words(lanes, bits), bits * lanes.shape[1]
+    return packed_rows(words, wide, weight_memory(len(words), wide).pack)
 
 
 def step_words(stage: Stage) -> tuple[list[int], int]:
@@ -57,14 +60,17 @@ def step_words(stage: Stage) -> tuple[list[int], int]:
 
 
 def bias_words(stage: Stage) -> tuple[list[int], int]:
-    """Words of the bias memory, aligned to the accumulator, and bits of one."""
+    """Words of the bias memory, aligned to the accumulator, and bits of one.
+
+    Half an output unit is in them where adding it is the rounding.
+    """
     assert stage.fold is not None and isinstance(stage.op, WeightedOp)
     op = stage.op
     assert op.accumulator is not None and op.bias.format is not None
     shift = op.accumulator.format.fraction_bits - op.bias.format.fraction_bits
     padded = np.zeros(stage.rounds * stage.fold.pe, dtype=np.int64)
-    padded[: op.bias.values.size] = op.bias.values << shift
-    bits = op.accumulator.format.width
+    padded[: op.bias.values.size] = (op.bias.values << shift) + rounding_half(op)
+    bits = sum_width(op)
     return pack_words(padded.reshape(stage.rounds, -1), bits), bits * stage.fold.pe
 
 

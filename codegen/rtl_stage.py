@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from .design import Stage
 from .feeds import Feed
-from .formats import FixedPoint, Overflow, Rounding
+from .formats import FixedPoint, Overflow, Rounding, bits_for
 from .ir import (
     Activation,
     AvgPool2D,
@@ -25,6 +25,7 @@ from .narrowing import used_width, weight_shift, weight_width
 from .rtl_average import average_parameters
 from .rtl_parts import Link, Parameter, Part, parameters
 from .rtl_windows import flat_pool_parameters, window_module
+from .weight_memory import weight_memory
 
 ROUNDING_CODE = {
     Rounding.TRN: 0,
@@ -99,6 +100,36 @@ def cast_parameters(fraction: int, to: FixedPoint) -> tuple[Parameter, ...]:
         ROUNDING=ROUNDING_CODE[to.rounding],
         OVERFLOW=OVERFLOW_CODE[to.overflow],
     )
+
+
+def rounding_half(op: WeightedOp) -> int:
+    """Half an output unit, as a code of the sum, where AP_RND may become a constant of the sum.
+
+    The rest is floor(x + 1/2). A limit or slope of the activation would see the half; clipping at
+    0 keeps it: a negative sum that it lifts to zero or above gives 0 either way. Else 0.
+    """
+    assert op.accumulator is not None
+    shift = op.accumulator.format.fraction_bits - op.out.fmt.fraction_bits
+    plain = op.activation in (Activation.LINEAR, Activation.RELU)
+    return 1 << (shift - 1) if shift > 0 and op.out.fmt.rounding is Rounding.RND and plain else 0
+
+
+def sum_width(op: WeightedOp) -> int:
+    """Bits of the exact sum with its ``rounding_half``, signed."""
+    assert op.accumulator is not None
+    high = op.accumulator.high + rounding_half(op)
+    return max(op.accumulator.format.width, bits_for(-1, high)[1])
+
+
+def sum_cast(op: WeightedOp) -> tuple[Parameter, ...]:
+    """Parameters of lng_requantize for the cast of a sum that has its ``rounding_half``."""
+    assert op.accumulator is not None
+    fraction = op.accumulator.format.fraction_bits
+    cast = cast_parameters(fraction + op.activation.negative_shift, op.out.fmt)
+    if not rounding_half(op):
+        return cast
+    (floor,) = parameters(ROUNDING=ROUNDING_CODE[Rounding.TRN])
+    return tuple(floor if p.name == floor.name else p for p in cast)
 
 
 def adders_name(stage_module: str) -> str:
@@ -289,6 +320,8 @@ def _mvu_parameters(stage: Stage, op: WeightedOp, name: str) -> tuple[Parameter,
     assert stage.fold is not None and op.accumulator is not None and op.weights.format is not None
     product = stage.x.fmt.fraction_bits + op.weights.format.fraction_bits
     fraction = op.accumulator.format.fraction_bits
+    lanes = stage.fold.pe * stage.fold.simd * weight_width(op)
+    memory = weight_memory(stage.vector_cycles, lanes)
     return (
         *parameters(
             PE=stage.fold.pe,
@@ -300,19 +333,21 @@ def _mvu_parameters(stage: Stage, op: WeightedOp, name: str) -> tuple[Parameter,
             USED_WIDTH=used_width(stage.x),
             STYLE=int(stage.fold.lut),
             WEIGHT_WIDTH=weight_width(op),
-            ACC_WIDTH=op.accumulator.format.width,
+            ACC_WIDTH=sum_width(op),
             PRODUCT_SHIFT=fraction - product + weight_shift(op),
             RELU=int(op.activation.relu),
         ),
-        *cast_parameters(fraction + op.activation.negative_shift, op.out.fmt),
+        *sum_cast(op),
         *(
             parameters(STEPS=len(stage.steps), STEP_FILE=f'"{name}_steps.mem"')
             if stage.steps
             else ()
         ),
         *parameters(
+            WEIGHT_BLOCK=int(memory.block),
+            WEIGHT_PACK=memory.pack,
             WEIGHT_FILE=f'"{name}_weights.mem"',
             BIAS_FILE=f'"{name}_bias.mem"',
         ),
-        *_relu_kind(op.activation, fraction, op.accumulator.high, op.accumulator.format.width),
+        *_relu_kind(op.activation, fraction, op.accumulator.high, sum_width(op)),
     )

@@ -1,6 +1,7 @@
 // lng_fifo: ready/valid FIFO with registered handshake.
 // Latency 1 cycle, throughput 1 word per cycle for DEPTH >= 2.
-// A word moves when valid && ready at posedge clk; ready and valid depend on the fill level only.
+// A word moves when valid && ready at posedge clk; ready and valid depend on the fill level only,
+// and are registers of their own.
 // Reset: synchronous, active high, control bits only.
 `default_nettype none
 module lng_fifo #(
@@ -28,20 +29,23 @@ module lng_fifo #(
     localparam integer COUNT_WIDTH = $clog2(DEPTH + 1);
 
     localparam [31:0] LAST_ADDR_32 = DEPTH - 1;
-    localparam [31:0] FULL_32      = DEPTH;
+    localparam [31:0] ALMOST_32    = DEPTH - 1;
     localparam [ADDR_WIDTH-1:0]  LAST_ADDR = LAST_ADDR_32[ADDR_WIDTH-1:0];
-    localparam [COUNT_WIDTH-1:0] FULL      = FULL_32[COUNT_WIDTH-1:0];
+    localparam [COUNT_WIDTH-1:0] ALMOST    = ALMOST_32[COUNT_WIDTH-1:0];
+    localparam [COUNT_WIDTH-1:0] ONE       = 1;
 
     reg [DATA_WIDTH-1:0]  mem [0:DEPTH-1];
     reg [ADDR_WIDTH-1:0]  write_addr_q;
     reg [ADDR_WIDTH-1:0]  read_addr_q;
     reg [COUNT_WIDTH-1:0] count_q;
+    reg                   ready_q;  // not full
+    reg                   valid_q;  // not empty
 
     wire write = s_axis_tvalid && s_axis_tready;
     wire read  = m_axis_tvalid && m_axis_tready;
 
-    assign s_axis_tready = count_q != FULL;
-    assign m_axis_tvalid = count_q != {COUNT_WIDTH{1'b0}};
+    assign s_axis_tready = ready_q;
+    assign m_axis_tvalid = valid_q;
     assign m_axis_tdata  = mem[read_addr_q];
 
     always @(posedge clk) begin
@@ -55,6 +59,8 @@ module lng_fifo #(
             write_addr_q <= {ADDR_WIDTH{1'b0}};
             read_addr_q  <= {ADDR_WIDTH{1'b0}};
             count_q      <= {COUNT_WIDTH{1'b0}};
+            ready_q      <= 1'b1;
+            valid_q      <= 1'b0;
         end else begin
             if (write) begin
                 write_addr_q <= (write_addr_q == LAST_ADDR) ? {ADDR_WIDTH{1'b0}}
@@ -66,8 +72,12 @@ module lng_fifo #(
             end
             if (write && !read) begin
                 count_q <= count_q + 1'b1;
+                ready_q <= count_q != ALMOST;
+                valid_q <= 1'b1;
             end else if (read && !write) begin
                 count_q <= count_q - 1'b1;
+                ready_q <= 1'b1;
+                valid_q <= count_q != ONE;
             end
         end
     end

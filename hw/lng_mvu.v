@@ -4,7 +4,8 @@
 // leave, one round per cycle, after ReLU and requantization.
 // With STEPS < CHUNKS*ROUNDS a schedule leaves out groups whose weights are zero: lng_mvu_steps.
 // Throughput: one vector per STEPS cycles, no gap between vectors.
-// Latency from taking the last word in round r to the result of round r: clog2(SIMD) + 4 cycles.
+// Latency from taking the last word in round r to the result of round r: clog2(SIMD) + P + 3
+// cycles, P being lng_product's latency.
 // s_axis_tready depends on m_axis_tready and on counters, never on s_axis_tvalid.
 // Reset: synchronous, active high, control bits only.
 `default_nettype none
@@ -28,6 +29,8 @@ module lng_mvu #(
     parameter integer OVERFLOW      = 1,   // see lng_requantize
     parameter integer STEPS         = CHUNKS * ROUNDS,  // see lng_mvu_steps
     parameter         STEP_FILE     = "",  // see lng_mvu_steps
+    parameter integer WEIGHT_BLOCK  = 0,   // see lng_weights
+    parameter integer WEIGHT_PACK   = 1,   // see lng_weights
     parameter         WEIGHT_FILE   = "",  // STEPS words, round fastest
     parameter         BIAS_FILE     = "",  // ROUNDS words
     parameter [ACC_WIDTH-1:0] LIMIT = {ACC_WIDTH{1'b0}},  // see lng_requantize
@@ -50,37 +53,47 @@ module lng_mvu #(
         end
     endgenerate
 
-    localparam integer LEVELS      = $clog2(SIMD);
-    localparam integer DELAY       = LEVELS + 1;  // from a word and its weights to its sum
-    localparam integer ADDR_WIDTH  = (STEPS > 1) ? $clog2(STEPS) : 1;
+    localparam integer PRODUCT     = (STYLE == 0) ? 2
+                                   : (USED_WIDTH + WEIGHT_WIDTH <= 6) ? 1
+                                   : 1 + $clog2((WEIGHT_WIDTH + 1) / 2);
+    // from a word and its weights to its sum
+    localparam integer DELAY       = $clog2(SIMD) + PRODUCT;
     localparam integer ROUND_WIDTH = (ROUNDS > 1) ? $clog2(ROUNDS) : 1;
 
     // the step at hand
-    wire [ADDR_WIDTH-1:0]  addr;
     wire [ROUND_WIDTH-1:0] round;
     wire                   first;
     wire                   last;
     wire                   done;
+    wire                   steps_ready;
+    wire                   weights_ready;
 
     // a word and what it is, in step with its weights; index k: k cycles later
-    reg [SIMD*IN_WIDTH-1:0]         x_q;
-    reg [DELAY:0]                   valid_q;
-    reg [DELAY:0]                   first_q;
-    reg [DELAY:0]                   last_q;
-    reg [(DELAY+1)*ROUND_WIDTH-1:0] rounds_q;
-    reg                             sum_valid_q;
-    reg                             result_valid_q;
-    reg [PE*OUT_WIDTH-1:0]          result_q;
+    reg [SIMD*IN_WIDTH-1:0] x_q;
+    reg [DELAY:0]           valid_q;
+    reg [DELAY:0]           emit_q;  // valid, and the last word of its vector
+    reg                     sum_valid_q;
+    reg                     result_valid_q;
+    reg [PE*OUT_WIDTH-1:0]  result_q;
+
+    // whose sum comes next, and whose is there; a reset keeps them out of shift registers
+    reg                     next_first_q;
+    reg                     sum_first_q;
+    reg [ROUND_WIDTH-1:0]   next_round_q;
+    reg [ROUND_WIDTH-1:0]   sum_round_q;
+    wire                    early_first;
+    wire [ROUND_WIDTH-1:0]  early_round;
 
     wire [PE*SIMD*WEIGHT_WIDTH-1:0] weights;
     wire [PE*ACC_WIDTH-1:0]         biases;
     wire [PE*ACC_WIDTH-1:0]         sums;
     wire [PE*OUT_WIDTH-1:0]         results;
 
+    wire ready = steps_ready && weights_ready;
     wire ce = !result_valid_q || m_axis_tready;
-    wire take = ce && s_axis_tvalid;
+    wire take = ce && s_axis_tvalid && ready;
 
-    assign s_axis_tready = ce && done;
+    assign s_axis_tready = ce && done && ready;
     assign m_axis_tdata  = result_q;
     assign m_axis_tvalid = result_valid_q;
 
@@ -88,14 +101,13 @@ module lng_mvu #(
         .CHUNKS     (CHUNKS),
         .ROUNDS     (ROUNDS),
         .STEPS      (STEPS),
-        .ADDR_WIDTH (ADDR_WIDTH),
         .ROUND_WIDTH(ROUND_WIDTH),
         .STEP_FILE  (STEP_FILE)
     ) u_steps (
         .clk  (clk),
         .rst  (rst),
         .take (take),
-        .addr (addr),
+        .ready(steps_ready),
         .round(round),
         .first(first),
         .last (last),
@@ -105,9 +117,6 @@ module lng_mvu #(
     always @(posedge clk) begin
         if (ce) begin
             x_q      <= s_axis_tdata;
-            first_q  <= {first_q[DELAY-1:0], first};
-            last_q   <= {last_q[DELAY-1:0], last};
-            rounds_q <= {rounds_q[DELAY*ROUND_WIDTH-1:0], round};
             result_q <= results;
         end
     end
@@ -115,24 +124,65 @@ module lng_mvu #(
     always @(posedge clk) begin
         if (rst) begin
             valid_q        <= {(DELAY + 1){1'b0}};
+            emit_q         <= {(DELAY + 1){1'b0}};
+            next_first_q   <= 1'b0;
+            sum_first_q    <= 1'b0;
+            next_round_q   <= {ROUND_WIDTH{1'b0}};
+            sum_round_q    <= {ROUND_WIDTH{1'b0}};
             sum_valid_q    <= 1'b0;
             result_valid_q <= 1'b0;
         end else if (ce) begin
-            valid_q        <= {valid_q[DELAY-1:0], s_axis_tvalid};
-            sum_valid_q    <= valid_q[DELAY] && last_q[DELAY];
+            valid_q        <= {valid_q[DELAY-1:0], take};
+            emit_q         <= {emit_q[DELAY-1:0], take && last};
+            next_first_q   <= early_first;
+            sum_first_q    <= next_first_q;
+            next_round_q   <= early_round;
+            sum_round_q    <= next_round_q;
+            sum_valid_q    <= emit_q[DELAY];
             result_valid_q <= sum_valid_q;
         end
     end
 
-    lng_rom #(
+    generate
+        if (DELAY == 1) begin : gen_now
+            assign early_first = first;
+            assign early_round = round;
+        end else if (DELAY == 2) begin : gen_one_later
+            reg                   first_q;
+            reg [ROUND_WIDTH-1:0] round_q;
+            assign early_first = first_q;
+            assign early_round = round_q;
+            always @(posedge clk) begin
+                if (ce) begin
+                    first_q <= first;
+                    round_q <= round;
+                end
+            end
+        end else begin : gen_later
+            reg [DELAY-2:0]                   first_q;
+            reg [(DELAY-1)*ROUND_WIDTH-1:0] rounds_q;
+            assign early_first = first_q[DELAY-2];
+            assign early_round = rounds_q[(DELAY-2)*ROUND_WIDTH +: ROUND_WIDTH];
+            always @(posedge clk) begin
+                if (ce) begin
+                    first_q  <= {first_q[DELAY-3:0], first};
+                    rounds_q <= {rounds_q[(DELAY-2)*ROUND_WIDTH-1:0], round};
+                end
+            end
+        end
+    endgenerate
+
+    lng_weights #(
         .DATA_WIDTH(PE * SIMD * WEIGHT_WIDTH),
-        .DEPTH     (STEPS),
-        .ADDR_WIDTH(ADDR_WIDTH),
+        .WORDS     (STEPS),
+        .BLOCK     (WEIGHT_BLOCK),
+        .PACK      (WEIGHT_PACK),
         .INIT_FILE (WEIGHT_FILE)
     ) u_weights (
         .clk   (clk),
-        .en    (ce),
-        .addr  (addr),
+        .rst   (rst),
+        .next  (take),
+        .ready (weights_ready),
         .data_q(weights)
     );
 
@@ -144,7 +194,7 @@ module lng_mvu #(
     ) u_biases (
         .clk   (clk),
         .en    (ce),
-        .addr  (rounds_q[(DELAY-1)*ROUND_WIDTH +: ROUND_WIDTH]),
+        .addr  (early_round),
         .data_q(biases)
     );
 
@@ -163,15 +213,17 @@ module lng_mvu #(
                 .ROUNDS       (ROUNDS),
                 .ROUND_WIDTH  (ROUND_WIDTH)
             ) u_pe (
-                .clk  (clk),
-                .ce   (ce),
-                .x    (x_q),
-                .w    (weights[p*SIMD*WEIGHT_WIDTH +: SIMD*WEIGHT_WIDTH]),
-                .bias (biases[p*ACC_WIDTH +: ACC_WIDTH]),
-                .valid(valid_q[DELAY]),
-                .first(first_q[DELAY]),
-                .round(rounds_q[DELAY*ROUND_WIDTH +: ROUND_WIDTH]),
-                .y    (sums[p*ACC_WIDTH +: ACC_WIDTH])
+                .clk       (clk),
+                .ce        (ce),
+                .x         (x_q),
+                .w         (weights[p*SIMD*WEIGHT_WIDTH +: SIMD*WEIGHT_WIDTH]),
+                .bias      (biases[p*ACC_WIDTH +: ACC_WIDTH]),
+                .valid     (valid_q[DELAY]),
+                .first     (sum_first_q),
+                .round     (sum_round_q),
+                .next_first(next_first_q),
+                .next_round(next_round_q),
+                .y         (sums[p*ACC_WIDTH +: ACC_WIDTH])
             );
             lng_requantize #(
                 .IN_WIDTH  (ACC_WIDTH),

@@ -3,45 +3,31 @@
 // outputs, round by round. With fewer, a schedule in STEP_FILE leaves groups out whose weights are
 // all zero: a step a line, {last, first, done, round}; every chunk keeps a step, the first and the
 // last chunk all of them, in order.
-// addr, round, first, last and done belong to the step that take, when 1, uses up.
+// round, first, last and done belong to the step that take, when 1, uses up. take may be 1 while
+// ready only; a schedule is ready a few cycles after reset.
 // Reset: synchronous, active high, at least one cycle.
 `default_nettype none
 module lng_mvu_steps #(
     parameter integer CHUNKS      = 4,   // words of inputs per vector, >= 1
     parameter integer ROUNDS      = 4,   // groups of outputs, >= 1
     parameter integer STEPS       = CHUNKS * ROUNDS,  // steps per vector, CHUNKS..CHUNKS*ROUNDS
-    parameter integer ADDR_WIDTH  = 4,   // bits, 2^ADDR_WIDTH >= STEPS
     parameter integer ROUND_WIDTH = 2,   // bits, 2^ROUND_WIDTH >= ROUNDS
     parameter         STEP_FILE   = ""   // STEPS hexadecimal words of ROUND_WIDTH + 3 bits
 ) (
     input  wire                   clk,
     input  wire                   rst,
     input  wire                   take,   // the step is used up
-    output wire [ADDR_WIDTH-1:0]  addr,   // its word of weights
+    output wire                   ready,
     output wire [ROUND_WIDTH-1:0] round,  // its group of outputs
     output wire                   first,  // it belongs to the vector's first word of inputs
     output wire                   last,   // ... to the last one
     output wire                   done    // it is the last one of its word of inputs
 );
     generate
-        if (STEPS < CHUNKS || STEPS > CHUNKS * ROUNDS || (1 << ADDR_WIDTH) < STEPS || (1 << ROUND_WIDTH) < ROUNDS) begin : gen_bad_parameter
+        if (STEPS < CHUNKS || STEPS > CHUNKS * ROUNDS || (1 << ROUND_WIDTH) < ROUNDS) begin : gen_bad_parameter
             lng_mvu_steps_parameter_out_of_range u_bad_parameter ();
         end
     endgenerate
-
-    localparam [31:0] LAST_ADDR_32  = STEPS - 1;
-    localparam [ADDR_WIDTH-1:0]  LAST_ADDR  = LAST_ADDR_32[ADDR_WIDTH-1:0];
-
-    reg  [ADDR_WIDTH-1:0] addr_q;
-    wire [ADDR_WIDTH-1:0] addr_d;
-
-    assign addr   = addr_q;
-    assign addr_d = (rst || (take && addr_q == LAST_ADDR)) ? {ADDR_WIDTH{1'b0}}
-                  : take ? addr_q + 1'b1 : addr_q;
-
-    always @(posedge clk) begin
-        addr_q <= addr_d;
-    end
 
     generate
         if (STEPS == CHUNKS * ROUNDS) begin : gen_all
@@ -52,6 +38,7 @@ module lng_mvu_steps #(
             localparam [CHUNK_WIDTH-1:0] LAST_CHUNK = LAST_CHUNK_32[CHUNK_WIDTH-1:0];
             reg [ROUND_WIDTH-1:0] round_q;
             reg [CHUNK_WIDTH-1:0] chunk_q;
+            assign ready = 1'b1;
             assign round = round_q;
             assign first = chunk_q == {CHUNK_WIDTH{1'b0}};
             assign last  = chunk_q == LAST_CHUNK;
@@ -69,15 +56,28 @@ module lng_mvu_steps #(
             end
         end else begin : gen_scheduled
             // read one step ahead, so that the step at hand is always there
-            lng_rom #(
+            localparam integer DEEP = (STEPS > 64) ? 1 : 0;
+            reg  here_q;
+            wire file_ready;
+            assign ready = here_q && file_ready;
+            always @(posedge clk) begin
+                if (rst) begin
+                    here_q <= 1'b0;
+                end else if (file_ready) begin
+                    here_q <= 1'b1;
+                end
+            end
+            lng_weights #(
                 .DATA_WIDTH(ROUND_WIDTH + 3),
-                .DEPTH     (STEPS),
-                .ADDR_WIDTH(ADDR_WIDTH),
+                .WORDS     (STEPS),
+                .BLOCK     (DEEP),
+                .PACK      (1),
                 .INIT_FILE (STEP_FILE)
             ) u_steps (
                 .clk   (clk),
-                .en    (1'b1),
-                .addr  (addr_d),
+                .rst   (rst),
+                .next  (take || (file_ready && !here_q)),
+                .ready (file_ready),
                 .data_q({last, first, done, round})
             );
         end

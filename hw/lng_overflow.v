@@ -16,17 +16,19 @@ module lng_overflow #(
         end
     endgenerate
 
-    // one more bit than the wider of the two, so that limits and x compare as signed numbers
+    // a bit more than the wider of the two, so that x has bits above its value and a sign there
     localparam integer WIDTH = ((IN_WIDTH > OUT_WIDTH) ? IN_WIDTH : OUT_WIDTH) + 1;
     localparam integer VALUE_BITS = (OUT_SIGNED != 0) ? OUT_WIDTH - 1 : OUT_WIDTH;
     localparam [WIDTH-1:0] ONE   = { {(WIDTH - 1){1'b0}}, 1'b1};
     localparam [WIDTH-1:0] LIMIT = ONE << VALUE_BITS;
+    // verilator lint_off UNUSEDPARAM
     localparam [WIDTH-1:0] HIGH  = LIMIT - ONE;
     localparam [WIDTH-1:0] LOW   = (OUT_SIGNED == 0)                    ? {WIDTH{1'b0}}
                                  : (OVERFLOW == 2 && OUT_WIDTH > 1)     ? ~HIGH + ONE
                                                                         : ~HIGH;
+    // verilator lint_on UNUSEDPARAM
 
-    wire signed [WIDTH-1:0] wide;
+    wire [WIDTH-1:0] wide;
     wire [OUT_WIDTH-1:0] wrapped;
 
     lng_resize #(
@@ -52,8 +54,20 @@ module lng_overflow #(
             // verilator lint_on UNUSEDSIGNAL
             assign y = wrapped;
         end else begin : gen_limit
-            wire too_high = wide > $signed(HIGH);
-            wire too_low  = wide < $signed(LOW);
+            // the limits are powers of two: the bits above the value decide, no comparison
+            wire sign = wide[WIDTH-1];
+            wire [WIDTH-1:VALUE_BITS] head = wide[WIDTH-1:VALUE_BITS];
+            wire lowest;  // the one negative code that has no positive one beside it
+            wire too_high = !sign && (|head);
+            wire too_low  = sign && ((OUT_SIGNED == 0) || !(&head) || lowest);
+            if (OVERFLOW == 2 && OUT_SIGNED != 0 && VALUE_BITS > 0) begin : gen_symmetric
+                assign lowest = ~(|wide[VALUE_BITS-1:0]);
+            end else begin : gen_plain
+                // verilator lint_off UNUSEDSIGNAL
+                wire unused = ^wide;
+                // verilator lint_on UNUSEDSIGNAL
+                assign lowest = 1'b0;
+            end
             if (OVERFLOW == 3) begin : gen_zero
                 assign y = (too_high || too_low) ? {OUT_WIDTH{1'b0}} : wrapped;
             end else begin : gen_saturate

@@ -1,7 +1,9 @@
 // lng_pe: one output lane of a folded matrix-vector product.
 // acc[round] = (first ? bias : acc[round]) + (sum over SIMD of x * w) * 2^PRODUCT_SHIFT.
-// Latency from x to y: clog2(SIMD) + 2 cycles of ce; valid, first and round must arrive
-// clog2(SIMD) + 1 cycles after their x, bias with them. Throughput 1 per cycle.
+// The sum of an x comes clog2(SIMD) + P cycles of ce after it, P being lng_product's latency, and y
+// one cycle later; throughput 1 per cycle. valid, first and round come with the sum; next_first,
+// next_round and bias one cycle before it (with a single accumulator bias is a constant). Of
+// several accumulators none takes two sums in a row: it is read while the one before is added.
 // Sums are exact modulo 2^ACC_WIDTH; interval analysis chose ACC_WIDTH so that nothing overflows.
 `default_nettype none
 module lng_pe #(
@@ -18,12 +20,14 @@ module lng_pe #(
 ) (
     input  wire                         clk,
     input  wire                         ce,
-    input  wire [SIMD*IN_WIDTH-1:0]     x,      // input 0 in the low bits
-    input  wire [SIMD*WEIGHT_WIDTH-1:0] w,      // weight 0 in the low bits
-    input  wire [ACC_WIDTH-1:0]         bias,
-    input  wire                         valid,  // this sum counts
-    input  wire                         first,  // this sum starts a vector
-    input  wire [ROUND_WIDTH-1:0]       round,  // which accumulator
+    input  wire [SIMD*IN_WIDTH-1:0]     x,           // input 0 in the low bits
+    input  wire [SIMD*WEIGHT_WIDTH-1:0] w,           // weight 0 in the low bits
+    input  wire [ACC_WIDTH-1:0]         bias,        // of the next sum's accumulator
+    input  wire                         valid,       // this sum counts
+    input  wire                         first,       // this sum starts a vector
+    input  wire [ROUND_WIDTH-1:0]       round,       // which accumulator takes it
+    input  wire                         next_first,  // the same of the next sum
+    input  wire [ROUND_WIDTH-1:0]       next_round,
     output reg  [ACC_WIDTH-1:0]         y
 );
     generate
@@ -44,10 +48,9 @@ module lng_pe #(
         end
     endgenerate
 
-    reg  [SIMD*PRODUCT_WIDTH-1:0] product_q;
-    wire [SIMD*SUM_WIDTH-1:0]     operand;
-    wire [SUM_WIDTH-1:0]          sum;
-    wire [ACC_WIDTH-1:0]          term;
+    wire [SIMD*SUM_WIDTH-1:0] operand;
+    wire [SUM_WIDTH-1:0]      sum;
+    wire [ACC_WIDTH-1:0]      term;
 
     genvar i;
     generate
@@ -59,20 +62,17 @@ module lng_pe #(
                 .W_WIDTH (WEIGHT_WIDTH),
                 .STYLE   (STYLE)
             ) u_product (
-                .x(x[i*IN_WIDTH +: USED_WIDTH]),
-                .w(w[i*WEIGHT_WIDTH +: WEIGHT_WIDTH]),
-                .y(product)
+                .clk(clk),
+                .ce (ce),
+                .x  (x[i*IN_WIDTH +: USED_WIDTH]),
+                .w  (w[i*WEIGHT_WIDTH +: WEIGHT_WIDTH]),
+                .y  (product)
             );
-            always @(posedge clk) begin
-                if (ce) begin
-                    product_q[i*PRODUCT_WIDTH +: PRODUCT_WIDTH] <= product;
-                end
-            end
             lng_resize #(
                 .IN_WIDTH (PRODUCT_WIDTH),
                 .OUT_WIDTH(SUM_WIDTH)
             ) u_operand (
-                .x(product_q[i*PRODUCT_WIDTH +: PRODUCT_WIDTH]),
+                .x(product),
                 .y(operand[i*SUM_WIDTH +: SUM_WIDTH])
             );
         end
@@ -113,7 +113,7 @@ module lng_pe #(
         if (ROUNDS == 1) begin : gen_register
             // a single accumulator needs no address
             // verilator lint_off UNUSEDSIGNAL
-            wire unused = ^round;
+            wire unused = ^{round, next_round, next_first};
             // verilator lint_on UNUSEDSIGNAL
             always @(posedge clk) begin
                 if (ce && valid) begin
@@ -121,8 +121,18 @@ module lng_pe #(
                 end
             end
         end else begin : gen_memory
+            // verilator lint_off UNUSEDSIGNAL
+            wire unused = first;
+            // verilator lint_on UNUSEDSIGNAL
+            (* ram_style = "distributed" *)
             reg [ACC_WIDTH-1:0] acc_mem [0:ROUNDS-1];
-            wire [ACC_WIDTH-1:0] total = (first ? bias : acc_mem[round]) + term;
+            reg [ACC_WIDTH-1:0] base_q;
+            wire [ACC_WIDTH-1:0] total = base_q + term;
+            always @(posedge clk) begin
+                if (ce) begin
+                    base_q <= next_first ? bias : acc_mem[next_round];
+                end
+            end
             always @(posedge clk) begin
                 if (ce && valid) begin
                     acc_mem[round] <= total;

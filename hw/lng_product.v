@@ -1,7 +1,10 @@
-// lng_product: x * w of two small integers. Combinational.
-// STYLE 0 is left to DSP slices; STYLE 1 is built of LUTs: up to six input bits together as a table
-// (every bit of the product is one LUT6), beyond that as one row of additions for every two bits
-// of w, the last bit counting negative.
+// lng_product: x * w of two small integers.
+// STYLE 0 is left to DSP slices, with a register behind the multiplier and one at the output;
+// STYLE 1 is built of LUTs: up to six input bits together as a table (every bit of the product is
+// one LUT6), beyond that as one row of additions for every two bits of w, the last bit counting
+// negative, and a tree that adds the rows.
+// Latency in cycles of ce: 2 in a DSP slice, 1 as a table, 1 + clog2(rows) as rows. Throughput 1 per
+// cycle. No reset: the caller tracks which products count.
 `default_nettype none
 module lng_product #(
     parameter integer X_WIDTH  = 7,  // bits of x, >= 1
@@ -10,6 +13,8 @@ module lng_product #(
     parameter integer STYLE    = 0,  // 0 DSP, 1 LUTs
     parameter integer WIDTH    = X_WIDTH + W_WIDTH  // bits of the product, signed
 ) (
+    input  wire               clk,
+    input  wire               ce,
     input  wire [X_WIDTH-1:0] x,
     input  wire [W_WIDTH-1:0] w,
     output wire [WIDTH-1:0]   y
@@ -29,7 +34,15 @@ module lng_product #(
             wire signed [W_WIDTH-1:0] factor = w;
             (* use_dsp = "yes" *)
             wire signed [WIDTH-1:0] product = wide * factor;
-            assign y = product;
+            reg [WIDTH-1:0] product_q;
+            reg [WIDTH-1:0] product_q2;
+            assign y = product_q2;
+            always @(posedge clk) begin
+                if (ce) begin
+                    product_q  <= product;
+                    product_q2 <= product_q;
+                end
+            end
         end else if (X_WIDTH + W_WIDTH <= 6) begin : gen_table
             localparam integer ENTRIES = 1 << (X_WIDTH + W_WIDTH);
             wire [ENTRIES*WIDTH-1:0] table_of_products;
@@ -47,10 +60,16 @@ module lng_product #(
             // verilator lint_off UNUSEDSIGNAL
             wire unused = wide[X_WIDTH];
             // verilator lint_on UNUSEDSIGNAL
-            assign y = table_of_products[{w, x}*WIDTH +: WIDTH];
+            reg [WIDTH-1:0] product_q;
+            assign y = product_q;
+            always @(posedge clk) begin
+                if (ce) begin
+                    product_q <= table_of_products[{w, x}*WIDTH +: WIDTH];
+                end
+            end
         end else begin : gen_rows
             localparam integer ROWS = (W_WIDTH + 1) / 2;
-            wire [ROWS*WIDTH-1:0] total;
+            reg [ROWS*WIDTH-1:0] rows_q;
             for (i = 0; i < ROWS; i = i + 1) begin : gen_row
                 // (w[2i] + 2 w[2i+1]) x, the bit at the top of w negative
                 localparam integer BITS = WIDTH - 2 * i;  // of the product, from bit 2i on
@@ -72,13 +91,29 @@ module lng_product #(
                     assign row = low + (w[2*i+1] ? {extended[BITS-2:0], 1'b0} : {BITS{1'b0}});
                 end
                 if (i == 0) begin : gen_first
-                    assign total[WIDTH-1:0] = row;
+                    always @(posedge clk) begin
+                        if (ce) begin
+                            rows_q[WIDTH-1:0] <= row;
+                        end
+                    end
                 end else begin : gen_next
-                    assign total[i*WIDTH +: WIDTH] =
-                        total[(i-1)*WIDTH +: WIDTH] + {row, {(2 * i){1'b0}} };
+                    always @(posedge clk) begin
+                        if (ce) begin
+                            rows_q[i*WIDTH +: WIDTH] <= {row, {(2 * i){1'b0}} };
+                        end
+                    end
                 end
             end
-            assign y = total[(ROWS-1)*WIDTH +: WIDTH];
+            lng_reduce_tree #(
+                .OPERANDS (ROWS),
+                .WIDTH    (WIDTH),
+                .OPERATION(0)
+            ) u_total (
+                .clk(clk),
+                .ce (ce),
+                .x  (rows_q),
+                .y  (y)
+            );
         end
     endgenerate
 endmodule

@@ -1,12 +1,15 @@
 // lng_reduce_tree: y = x[0] op x[1] op ... op x[OPERANDS-1], a register after every level.
 // op: 0 sum modulo 2^WIDTH, 1 signed maximum, 2 unsigned maximum.
 // Latency clog2(OPERANDS) cycles of ce (none for one operand), throughput 1 per cycle.
+// Where their number is odd one operand waits: the last and the first in turn, so that none waits
+// twice in a row and no shift register comes of it.
 // No reset: the caller tracks which results count.
 `default_nettype none
 module lng_reduce_tree #(
     parameter integer OPERANDS  = 4,  // >= 1
     parameter integer WIDTH     = 8,  // bits per operand and of the result, >= 1
-    parameter integer OPERATION = 0   // 0 add, 1 signed max, 2 unsigned max
+    parameter integer OPERATION = 0,  // 0 add, 1 signed max, 2 unsigned max
+    parameter integer FIRST_WAITS = 0 // 1: the first operand waits if their number is odd
 ) (
     input  wire                      clk,
     input  wire                      ce,
@@ -32,9 +35,10 @@ module lng_reduce_tree #(
             reg [HALF*WIDTH-1:0] level_q;
             genvar i;
             for (i = 0; i < HALF; i = i + 1) begin : gen_node
-                if (2 * i + 1 < OPERANDS) begin : gen_pair
-                    wire [WIDTH-1:0] a = x[(2*i)*WIDTH +: WIDTH];
-                    wire [WIDTH-1:0] b = x[(2*i+1)*WIDTH +: WIDTH];
+                localparam integer AT = 2 * i - ((FIRST_WAITS != 0) ? OPERANDS % 2 : 0);
+                if (AT >= 0 && AT + 1 < OPERANDS) begin : gen_pair
+                    wire [WIDTH-1:0] a = x[AT*WIDTH +: WIDTH];
+                    wire [WIDTH-1:0] b = x[(AT+1)*WIDTH +: WIDTH];
                     if (OPERATION == 0) begin : gen_add
                         always @(posedge clk) begin
                             if (ce) begin
@@ -57,15 +61,16 @@ module lng_reduce_tree #(
                 end else begin : gen_single
                     always @(posedge clk) begin
                         if (ce) begin
-                            level_q[i*WIDTH +: WIDTH] <= x[(2*i)*WIDTH +: WIDTH];
+                            level_q[i*WIDTH +: WIDTH] <= x[((AT < 0) ? 0 : AT)*WIDTH +: WIDTH];
                         end
                     end
                 end
             end
             lng_reduce_tree #(
-                .OPERANDS (HALF),
-                .WIDTH    (WIDTH),
-                .OPERATION(OPERATION)
+                .OPERANDS   (HALF),
+                .WIDTH      (WIDTH),
+                .OPERATION  (OPERATION),
+                .FIRST_WAITS((FIRST_WAITS != 0) ? 0 : 1)
             ) u_next_level (
                 .clk(clk),
                 .ce (ce),

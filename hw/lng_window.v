@@ -70,19 +70,28 @@ module lng_window #(
     localparam integer LAST_NEED  = (HEIGHT - 1) * WIDTH;
     localparam integer FRAME      = HEIGHT * WIDTH;
 
-    localparam [31:0] FIRST_NEED_32  = FIRST_NEED;
-    localparam [31:0] LAST_NEED_32   = LAST_NEED;
-    localparam [31:0] FIRST_LIMIT_32 = (ROWS * SLOTS - PAD_TOP) * WIDTH;
-    localparam [31:0] ROW_STEP_32    = STRIDE_Y * WIDTH;
-    localparam [31:0] FRAME_32       = FRAME;
+    localparam integer ROW_STEP   = STRIDE_Y * WIDTH;
+    localparam integer FULL_STEPS = (LAST_NEED - FIRST_NEED) / ROW_STEP;  // rows before need clips
+    localparam integer FIRST_LIMIT = (ROWS * SLOTS - PAD_TOP) * WIDTH;
+    localparam integer END_NEED   = (OUT_HEIGHT - 1 <= FULL_STEPS)
+                                        ? FIRST_NEED + (OUT_HEIGHT - 1) * ROW_STEP : LAST_NEED;
+
+    // How the counters below change with a column read, by where it is: within a row; at the end of
+    // a row after which need grows in full, in part, not at all; at the end of the last row.
+    localparam integer BACK      = WIDTH - 1;
+    localparam integer LEAD_FULL = BACK - ROW_STEP;
+    localparam integer LEAD_PART = BACK - (LAST_NEED - FIRST_NEED) % ROW_STEP;
+    localparam integer LEAD_LAST = BACK + END_NEED - FIRST_NEED - FRAME;
+    localparam integer ROOM_ROW  = ROW_STEP - BACK;
+    localparam integer ROOM_LAST = FRAME - (OUT_HEIGHT - 1) * ROW_STEP - BACK;
+
     localparam [31:0] LAST_COLUMN_32 = WIDTH - 1;
-    localparam [31:0] PIXELS_32      = PIXELS;
     localparam [31:0] LAST_Y_32      = OUT_HEIGHT - 1;
-    localparam [COUNT_WIDTH-1:0] NEED_START  = FIRST_NEED_32[COUNT_WIDTH-1:0];
-    localparam [COUNT_WIDTH-1:0] NEED_END    = LAST_NEED_32[COUNT_WIDTH-1:0];
-    localparam [COUNT_WIDTH-1:0] LIMIT_START = FIRST_LIMIT_32[COUNT_WIDTH-1:0];
-    localparam [COUNT_WIDTH-1:0] ROW_STEP    = ROW_STEP_32[COUNT_WIDTH-1:0];
-    localparam [COUNT_WIDTH-1:0] FRAME_SIZE  = FRAME_32[COUNT_WIDTH-1:0];
+    localparam [31:0] FULL_STEPS_32  = (FULL_STEPS < OUT_HEIGHT) ? FULL_STEPS : OUT_HEIGHT;
+    localparam [31:0] LEAD_START_32  = -FIRST_NEED - 1;
+    localparam [31:0] ROOM_START_32  = FIRST_LIMIT - PIXELS;
+    localparam [COUNT_WIDTH-1:0] LEAD_START  = LEAD_START_32[COUNT_WIDTH-1:0];
+    localparam [COUNT_WIDTH-1:0] ROOM_START  = ROOM_START_32[COUNT_WIDTH-1:0];
     localparam [X_WIDTH-1:0]     LAST_COLUMN = LAST_COLUMN_32[X_WIDTH-1:0];
     localparam [Y_WIDTH-1:0]     LAST_Y      = LAST_Y_32[Y_WIDTH-1:0];
 
@@ -91,58 +100,97 @@ module lng_window #(
     // ---- reader: which column of which output row ----
     reg [X_WIDTH-1:0]             read_x_q;
     reg [Y_WIDTH-1:0]             read_y_q;
-    reg [COUNT_WIDTH-1:0]         need_q;       // pixels before the newest one column 0 needs
-    reg [COUNT_WIDTH-1:0]         limit_q;      // pixels that may be written while reading column 0
-    reg signed [COUNT_WIDTH-1:0]  available_q;  // pixels written since this frame's first
+    reg                           row_end_q;    // read_x_q is the last column
+    reg                           last_row_q;   // read_y_q is the last row
+    reg                           full_q;       // read_y_q < FULL_STEPS
+    reg                           part_q;       // read_y_q = FULL_STEPS
+    // Both count pixels, both decide by their sign alone. lead: those written behind the one that
+    // the column needs. room: those that may be written before the oldest row that is still needed
+    // is overwritten, as far as it has not been read, less a word.
+    reg [COUNT_WIDTH-1:0]         lead_q;
+    reg [COUNT_WIDTH-1:0]         room_q;
     reg [BANK_WIDTH-1:0]          bank_q;       // memory of the window's first row
     reg [SLOT_WIDTH-1:0]          slot_q;       // and its place there
     reg [BANK_WIDTH-1:0]          frame_bank_q; // the same for the frame's first window
     reg [SLOT_WIDTH-1:0]          frame_slot_q;
 
-    wire signed [COUNT_WIDTH-1:0] x_count = { {(COUNT_WIDTH - X_WIDTH){1'b0}}, read_x_q};
-    wire signed [COUNT_WIDTH-1:0] needed  = $signed(need_q) + x_count;
-    wire signed [COUNT_WIDTH-1:0] limit   = $signed(limit_q) + x_count;
-    wire present  = available_q > needed;
-    wire row_end  = read_x_q == LAST_COLUMN;
-    wire last_row = read_y_q == LAST_Y;
+    wire present = !lead_q[COUNT_WIDTH-1];
     wire step;
     wire read   = step && present;
-    wire retire = read && row_end && last_row;
 
     wire [BANK_WIDTH-1:0]  bank_next;
     wire [SLOT_WIDTH-1:0]  slot_next;
     wire [BANK_WIDTH-1:0]  frame_bank_next;
     wire [SLOT_WIDTH-1:0]  frame_slot_next;
-    wire [COUNT_WIDTH-1:0] need_step = need_q + ROW_STEP;
+    wire [COUNT_WIDTH-1:0] lead_change;
+    wire [COUNT_WIDTH-1:0] room_change;
+    wire [Y_WIDTH-1:0]     next_y    = read_y_q + 1'b1;
+    wire                   next_part =
+        FULL_STEPS > 0 && { {(32 - Y_WIDTH){1'b0}}, next_y} == FULL_STEPS_32;
 
-    // a word may overwrite the oldest row as far as it has been read
-    wire signed [COUNT_WIDTH-1:0] last_pixel = available_q + $signed(PIXELS_32[COUNT_WIDTH-1:0]);
-    assign s_axis_tready = last_pixel <= limit;
+    assign s_axis_tready = !room_q[COUNT_WIDTH-1];
 
     always @(posedge clk) begin
         if (rst) begin
-            read_x_q <= {X_WIDTH{1'b0}};
-            read_y_q <= {Y_WIDTH{1'b0}};
-            need_q   <= NEED_START;
-            limit_q  <= LIMIT_START;
+            read_x_q   <= {X_WIDTH{1'b0}};
+            read_y_q   <= {Y_WIDTH{1'b0}};
+            row_end_q  <= WIDTH == 1;
+            last_row_q <= OUT_HEIGHT == 1;
+            full_q     <= FULL_STEPS > 0;
+            part_q     <= FULL_STEPS == 0;
         end else if (read) begin
-            read_x_q <= row_end ? {X_WIDTH{1'b0}} : read_x_q + 1'b1;
-            if (row_end) begin
-                read_y_q <= last_row ? {Y_WIDTH{1'b0}} : read_y_q + 1'b1;
-                need_q   <= last_row ? NEED_START : (need_step > NEED_END) ? NEED_END : need_step;
-                limit_q  <= last_row ? LIMIT_START : limit_q + ROW_STEP;
+            read_x_q  <= row_end_q ? {X_WIDTH{1'b0}} : read_x_q + 1'b1;
+            row_end_q <= (WIDTH == 1) || (!row_end_q && read_x_q + 1'b1 == LAST_COLUMN);
+            if (row_end_q) begin
+                read_y_q   <= last_row_q ? {Y_WIDTH{1'b0}} : read_y_q + 1'b1;
+                last_row_q <= (OUT_HEIGHT == 1) || (!last_row_q && read_y_q + 1'b1 == LAST_Y);
+                full_q     <= last_row_q ? FULL_STEPS > 0 : full_q && !next_part;
+                part_q     <= last_row_q ? FULL_STEPS == 0 : next_part;
             end
         end
     end
 
-    wire signed [COUNT_WIDTH-1:0] written = write ? $signed(PIXELS_32[COUNT_WIDTH-1:0])
-                                                  : $signed({COUNT_WIDTH{1'b0}});
+    lng_change #(
+        .WIDTH(COUNT_WIDTH),
+        .WRITE(PIXELS),
+        .STEP (-1),
+        .FULL (LEAD_FULL),
+        .PART (LEAD_PART),
+        .NONE (BACK),
+        .LAST (LEAD_LAST)
+    ) u_lead (
+        .write   (write),
+        .read    (read),
+        .row_end (row_end_q),
+        .last_row(last_row_q),
+        .full    (full_q),
+        .part    (part_q),
+        .change  (lead_change)
+    );
+    lng_change #(
+        .WIDTH(COUNT_WIDTH),
+        .WRITE(-PIXELS),
+        .STEP (1),
+        .FULL (ROOM_ROW),
+        .PART (ROOM_ROW),
+        .NONE (ROOM_ROW),
+        .LAST (ROOM_LAST)
+    ) u_room (
+        .write   (write),
+        .read    (read),
+        .row_end (row_end_q),
+        .last_row(last_row_q),
+        .full    (full_q),
+        .part    (part_q),
+        .change  (room_change)
+    );
     always @(posedge clk) begin
         if (rst) begin
-            available_q <= {COUNT_WIDTH{1'b0}};
+            lead_q <= LEAD_START;
+            room_q <= ROOM_START;
         end else begin
-            available_q <= available_q + written
-                           - (retire ? $signed(FRAME_SIZE) : $signed({COUNT_WIDTH{1'b0}}));
+            lead_q <= lead_q + lead_change;
+            room_q <= room_q + room_change;
         end
     end
 
@@ -181,10 +229,10 @@ module lng_window #(
             slot_q       <= FIRST_SLOT;
             frame_bank_q <= FIRST_BANK;
             frame_slot_q <= FIRST_SLOT;
-        end else if (read && row_end) begin
-            bank_q <= last_row ? frame_bank_next : bank_next;
-            slot_q <= last_row ? frame_slot_next : slot_next;
-            if (last_row) begin
+        end else if (read && row_end_q) begin
+            bank_q <= last_row_q ? frame_bank_next : bank_next;
+            slot_q <= last_row_q ? frame_slot_next : slot_next;
+            if (last_row_q) begin
                 frame_bank_q <= frame_bank_next;
                 frame_slot_q <= frame_slot_next;
             end
@@ -300,15 +348,15 @@ module lng_window #(
     end
 
     // ---- window registers and masks ----
-    reg [X_WIDTH-1:0] window_x_q;  // position of the column that completed the window
-    reg [Y_WIDTH-1:0] window_y_q;
+    wire [COLUMNS+ROWS-1:0] covered;
+    reg  [COLUMNS+ROWS-1:0] inside_q;
     always @(posedge clk) begin
         if (step) begin
-            window_x_q <= at_x_q;
-            window_y_q <= at_y_q;
+            inside_q <= covered;
         end
     end
 
+    assign m_axis_tuser  = inside_q;
     assign m_axis_tvalid = window_valid_q;
 
     genvar r;
@@ -322,8 +370,8 @@ module lng_window #(
                 .HIGH ((HEIGHT - 1 + PAD_TOP < r) ? -1 : (HEIGHT - 1 + PAD_TOP - r) / STRIDE_Y),
                 .MAX  (OUT_HEIGHT - 1)
             ) u_row_mask (
-                .x(window_y_q),
-                .y(m_axis_tuser[r])
+                .x(at_y_q),
+                .y(covered[r])
             );
         end
         for (c = 0; c < COLUMNS; c = c + 1) begin : gen_column_mask
@@ -334,8 +382,8 @@ module lng_window #(
                 .HIGH (WIDTH - 1 + COLUMNS - 1 - LAG - c),
                 .MAX  (WIDTH - 1)
             ) u_column_mask (
-                .x(window_x_q),
-                .y(m_axis_tuser[ROWS+c])
+                .x(at_x_q),
+                .y(covered[ROWS+c])
             );
         end
         for (r = 0; r < ROWS; r = r + 1) begin : gen_row
@@ -356,7 +404,7 @@ module lng_window #(
             end
             for (c = 0; c < COLUMNS; c = c + 1) begin : gen_column
                 assign m_axis_tdata[(r*COLUMNS+c)*DATA_WIDTH +: DATA_WIDTH] =
-                    (m_axis_tuser[r] && m_axis_tuser[ROWS+c])
+                    (inside_q[r] && inside_q[ROWS+c])
                         ? pixels_q[c*DATA_WIDTH +: DATA_WIDTH] : PAD_VALUE;
             end
         end

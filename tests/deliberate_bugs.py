@@ -61,7 +61,11 @@ RTL = {
         "rtl/lng_window.v", "PAD_VALUE", "{DATA_WIDTH{1'b0}}", MAX, context=": {};"
     ),
     "window_next_frame": Bug(
-        "rtl/lng_window.v", "last_row ? frame_bank_next : bank_next", "bank_next", AVERAGE, frames=2
+        "rtl/lng_window.v",
+        "last_row_q ? frame_bank_next : bank_next",
+        "bank_next",
+        AVERAGE,
+        frames=2,
     ),
     "chunk_order": Bug(
         "rtl/lng_chunk.v",
@@ -69,7 +73,9 @@ RTL = {
         "padded[WIDTH-1:0]",
         CONV,
     ),
-    "sum_starts": Bug("rtl/lng_pe.v", "first ? bias : acc_mem[round]", "acc_mem[round]", CONV),
+    "sum_starts": Bug(
+        "rtl/lng_pe.v", "next_first ? bias : acc_mem[next_round]", "acc_mem[next_round]", CONV
+    ),
     "product_sign": Bug(
         "rtl/lng_product.v",
         "{(X_SIGNED != 0) ? x[X_WIDTH-1] : 1'b0, x}",
@@ -78,9 +84,10 @@ RTL = {
     ),
     "bias_of_round": Bug(
         "rtl/lng_mvu.v",
-        "rounds_q[(DELAY-1)*ROUND_WIDTH +: ROUND_WIDTH]",
+        "early_round",
         "{ROUND_WIDTH{1'b0}}",
         CONV,
+        context=".addr  ({})",
     ),
     "signed_maximum": Bug("rtl/lng_reduce_tree.v", "$signed(a) > $signed(b)", "a > b", MAX),
     "pool_channels": Bug(
@@ -117,7 +124,9 @@ RTL = {
         "x",
         RELU,
     ),
-    "saturation": Bug("rtl/lng_overflow.v", "wide > $signed(HIGH)", "1'b0", CONV),
+    "saturation": Bug(
+        "rtl/lng_overflow.v", "!sign && (|head)", "1'b0", CONV, context="too_high = {};"
+    ),
     "starved": Bug("rtl/bugs.v", "fifo_relu_4_tvalid", "1'b0", FIRST, context=".s_axis_tvalid({})"),
     "result_sign": Bug(
         "rtl/lng_axis_output.v",

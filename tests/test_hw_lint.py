@@ -63,6 +63,7 @@ LEGAL: dict[str, list[Parameters]] = {
         for low, high in ((-3, 0), (0, 0), (1, 1), (1, 9), (-4, -1), (2, 5), (0, 4))
     ]
     + [{"LOW": low, "HIGH": high} for low, high in ((0, 26), (3, 27), (3, 26))],
+    "lng_change": [{}, {"WIDTH": 12, "WRITE": -8, "STEP": 1, "FULL": 2000, "LAST": -3}],
     "lng_chunk": [
         {"IN_LANES": i, "OUT_LANES": o} for i, o in ((1, 1), (6, 6), (6, 3), (7, 3), (5, 1))
     ]
@@ -125,11 +126,15 @@ LEGAL: dict[str, list[Parameters]] = {
         {"IN_WIDTH": 1, "WEIGHT_WIDTH": 1, "RELU": 1},
         {"RELU": 1, "LIMIT": "20'd300", "NEGATIVE_SHIFT": 2},
         {"CHUNKS": 5, "STEPS": 15},
+        *_sets(SIMD=(1, 2), STYLE=(1,), USED_WIDTH=(2, 4), WEIGHT_WIDTH=(2, 5)),
+        {"CHUNKS": 40, "WEIGHT_BLOCK": 1},
+        {"CHUNKS": 150, "WEIGHT_BLOCK": 1, "WEIGHT_PACK": 2},
     ],
     "lng_mvu_steps": [
         *_sets(CHUNKS=(1, 4), ROUNDS=(1, 3)),
         {"STEPS": 11},
-        {"CHUNKS": 3, "ROUNDS": 2, "STEPS": 5, "ADDR_WIDTH": 3, "ROUND_WIDTH": 1},
+        {"CHUNKS": 3, "ROUNDS": 2, "STEPS": 5, "ROUND_WIDTH": 1},
+        {"CHUNKS": 30, "STEPS": 90},
     ],
     "lng_overflow": _sets(
         IN_WIDTH=(2, 8), OUT_WIDTH=(1, 20), OUT_SIGNED=(0, 1), OVERFLOW=(0, 1, 3)
@@ -191,6 +196,10 @@ LEGAL: dict[str, list[Parameters]] = {
         for width, rows, pixels, slots in ((1, 1, 1, 1), (6, 1, 2, 4), (5, 3, 5, 1), (12, 4, 4, 2))
     ],
     "lng_soft_reset": _sets(CYCLES=(1, 3)),
+    "lng_weights": [
+        *_sets(WORDS=(1, 5, 8), BLOCK=(0, 1)),
+        *_sets(WORDS=(1, 7, 8, 9), PACK=(2, 3), DATA_WIDTH=(1, 8)),
+    ],
     "lng_window": [
         {"WIDTH": 28, "PIXELS": 4, "SLOTS": 4, "PAD_TOP": -3, "OUT_HEIGHT": 12, "STRIDE_Y": 2},
         {"WIDTH": 6, "PIXELS": 6, "OUT_WIDTH": 6},
@@ -266,6 +275,7 @@ ILLEGAL = [
     ("lng_requantize", {"NEGATIVE_SHIFT": 1}, "lng_requantize_shift_without_relu"),
     ("lng_rom", {"DEPTH": 3, "ADDR_WIDTH": 1}, "lng_rom_addr_width_too_small"),
     ("lng_soft_reset", {"CYCLES": 0}, "lng_soft_reset_cycles_below_1"),
+    ("lng_weights", {"BLOCK": 0, "PACK": 2}, "lng_weights_pack_without_block_ram"),
     ("lng_window", {"PAD_TOP": 5}, "lng_window_padding_not_below_size"),
     ("lng_window", {"PIXELS": 8}, "lng_window_padding_not_below_size"),
     ("lng_window", {"SLOTS": 3}, "lng_window_padding_not_below_size"),

@@ -132,7 +132,17 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
     duts = [geometry.dut(f"window_{name}") for name, geometry in GEOMETRIES.items()]
     duts += [_fifo(depth) for depth in FIFOS] + [_pack(name) for name in PACKS]
     duts += [_chunk(name) for name in CHUNKS] + [_axis(name) for name in AXIS]
-    names = ["window", "rows", "ring_step", "add_modulo", "between", "fifo", "pack", "chunk"]
+    names = [
+        "window",
+        "change",
+        "rows",
+        "ring_step",
+        "add_modulo",
+        "between",
+        "fifo",
+        "pack",
+        "chunk",
+    ]
     names += ["axis_input"]
     files: list[Path] = [library_folder() / f"lng_{name}.v" for name in names]
     return Batch(tmp_path_factory.mktemp("streams"), duts, files)

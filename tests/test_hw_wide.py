@@ -230,7 +230,17 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
     duts += [flat.dut(f"flat_{name}") for name, flat in FLAT.items()]
     duts += [pool.dut(f"pool_{name}") for name, pool in POOLS.items()]
     duts += [_groups(name) for name in GROUPS] + [_chunk(name) for name in CHUNKS]
-    names = ["window", "windows", "rows", "ring_step", "add_modulo", "between", "fifo", "chunk"]
+    names = [
+        "window",
+        "change",
+        "windows",
+        "rows",
+        "ring_step",
+        "add_modulo",
+        "between",
+        "fifo",
+        "chunk",
+    ]
     names += ["flat_window", "flat_maxpool", "groups", "largest"]
     files = [library_folder() / f"lng_{name}.v" for name in names]
     return Batch(tmp_path_factory.mktemp("wide"), duts, files)

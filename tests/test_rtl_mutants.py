@@ -57,7 +57,7 @@ MUTANTS = {
     ),
     "ring": Mutant("mixed", "lng_rows.v", "twice[column_bank_q*DATA", "twice[bank*DATA"),
     "next_frame": Mutant(
-        "mixed", "lng_window.v", "last_row ? frame_bank_next : bank_next", "bank_next"
+        "mixed", "lng_window.v", "last_row_q ? frame_bank_next : bank_next", "bank_next"
     ),
     "mask": Mutant("mixed", "lng_window.v", ".LOW  (COLUMNS - 1 - LAG - c)", ".LOW  (0)"),
     "pad_value": Mutant("pool", "lng_window.v", ": PAD_VALUE;", ": {DATA_WIDTH{1'b0}};"),
@@ -83,7 +83,7 @@ MUTANTS = {
         "wire group_end = 1'b0 && total_q == LAST",
     ),
     "round": Mutant("mixed", "lng_pe.v", "acc_mem[round] <= total", "acc_mem[round ^ 1] <= total"),
-    "first": Mutant("mixed", "lng_pe.v", "total = (first ? bias : ", "total = (1'b0 ? bias : "),
+    "first": Mutant("mixed", "lng_pe.v", "next_first ? bias : ", "1'b0 ? bias : "),
     "product_sign": Mutant(
         "mixed", "lng_product.v", "? x[X_WIDTH-1] : 1'b0", "? x[X_WIDTH-1] : x[X_WIDTH-1]"
     ),
@@ -92,9 +92,7 @@ MUTANTS = {
     "fifo_pointer": Mutant(
         "mixed", "lng_fifo.v", "(read_addr_q == LAST_ADDR)", "(read_addr_q == 0)"
     ),
-    "fifo_full": Mutant(
-        "mixed", "lng_fifo.v", "s_axis_tready = count_q != FULL", "s_axis_tready = 1'b1"
-    ),
+    "fifo_full": Mutant("mixed", "lng_fifo.v", "s_axis_tready = ready_q", "s_axis_tready = 1'b1"),
     "count": Mutant("average", "lng_window_count.v", "rows * columns ==", "rows + columns =="),
     "select_delay": Mutant(
         "average", "lng_average.v", "select_q[2*SELECT_WIDTH +:", "select_q[1*SELECT_WIDTH +:"
