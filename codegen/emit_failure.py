@@ -103,7 +103,9 @@ def emit(
     }
     if failing.stage == "rtl":
         bits, lanes = design.result_bits, design.source.lanes
-        words = pack_words(failing.images.reshape(-1, lanes).astype(np.int64), 8)
+        flat = failing.images.reshape(len(failing.images), -1).astype(np.int64)
+        dead = design.source.words * lanes - flat.shape[1]
+        words = pack_words(np.pad(flat, ((0, 0), (0, dead))).reshape(-1, lanes), 8)
         texts["test_failure.py"] = render("sim/test_failure.py.j2", context)
         texts[STIMULUS] = hex_lines(words, lanes * 8)
         texts[EXPECTED] = hex_lines(pack_words(logits.reshape(-1, 1), bits), bits)

@@ -27,9 +27,8 @@ from .schedule import Schedule, layouts
 
 LIBRARY = (
     "lng_axis.h",
-    "lng_cast.h",
+    "lng_map.h",
     "lng_pool.h",
-    "lng_relu.h",
     "lng_reshape.h",
     "lng_trace.h",
     "lng_types.h",
@@ -123,7 +122,7 @@ def _design(graph: Graph, schedule: Schedule, name: str, banner: str) -> Design:
     source: Stream | None = None
     layers: list[Layer] = []
     first: Stream | None = None
-    for op, reads, writes in layouts(graph, schedule.folds):
+    for op, reads, writes in layouts(graph, schedule.folds, schedule.pixels):
         if source is None:
             source = first = _input_stream(graph, reads)
         layer = layer_for(op, graph.source(op), source, stream_for(op, writes), schedule)
@@ -134,8 +133,8 @@ def _design(graph: Graph, schedule: Schedule, name: str, banner: str) -> Design:
     pixel_bits = 8 * first.lanes
     if pixel_bits > MAX_WORD_BITS:
         raise UserError(
-            f"input {graph.input.name}: a pixel has {first.lanes} channels; "
-            f"C++ allows {MAX_WORD_BITS // 8}"
+            f"input {graph.input.name}: a word has {first.lanes} lanes of 8 bits "
+            f"(channels times pixels per clock); C++ allows {MAX_WORD_BITS // 8}"
         )
     return Design(
         banner=tuple(line.rstrip("\\ ") for line in banner.splitlines()),

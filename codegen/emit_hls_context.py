@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from .emit_hls_adders import Adders
 from .emit_hls_average import Average
 from .emit_hls_weights import Weights
+from .emit_hls_windows import MAX_DEPTH, Geometry, Windows
 from .layout import StreamLayout
-
-MAX_DEPTH = 32  # words of a FIFO between layers: one shift register LUT per bit
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,11 @@ class Stream:
         return self.layout.channels
 
     @property
+    def dead(self) -> int:
+        """Lanes of a group's last word that carry nothing."""
+        return self.layout.words_per_group * self.lanes - self.channels
+
+    @property
     def depth(self) -> int:
         """FIFO depth. Layers form a chain, so any depth is free of deadlock; this one lets the
         layer before work on while the next one is at the end of an image row.
@@ -63,28 +68,6 @@ class Typedef:
 
 
 @dataclass(frozen=True)
-class Geometry:
-    """A window over an image."""
-
-    height: int
-    width: int
-    channels: int
-    rows: int
-    columns: int
-    stride_y: int
-    stride_x: int
-    pad_top: int
-    pad_bottom: int
-    pad_left: int
-    pad_right: int
-
-    @property
-    def taps(self) -> int:
-        """Pixels under the window."""
-        return self.rows * self.columns
-
-
-@dataclass(frozen=True)
 class Matvec:
     """A folded matrix-vector product."""
 
@@ -97,20 +80,29 @@ class Matvec:
     simd: int
     groups: int  # steps over the outputs
     pe: int
-    relu: bool
-    limit: int | None  # largest code behind the ReLU, where sums may be larger
-    negative_shift: int  # of a leaky ReLU, else 0
     product_shift: int  # products to the accumulator's binary point
     bias_shift: int
     storage: str  # of the weights: bram or lutram
+    fabric: bool  # multipliers of LUTs, not of DSP slices
+
+
+@dataclass(frozen=True)
+class Active:
+    """What happens to a sum, a code of the type ``number``, before its cast."""
+
+    comment: str
+    number: str
+    relu: bool
+    limit: int | None  # largest code, where sums may be larger
+    negative_shift: int  # of a leaky ReLU, else 0
 
 
 @dataclass(frozen=True)
 class Table:
     """How a table is read and kept."""
 
-    row: str  # of lane i
-    mask: int | None  # of the code, where it may be negative
+    rows: int  # lane i has row i modulo this
+    mask: int  # of the code
     partition: bool  # a memory of its own for every row
     storage: str
 
@@ -126,12 +118,12 @@ class Layer:
     x: Stream
     y: Stream
     typedefs: tuple[Typedef, ...]
-    gather: int = 1  # words of x put together before the work begins
+    gather: int = 1  # words of x put together before a dense layer works
+    activation: Active | None = None
     geometry: Geometry | None = None
+    feed: Windows | None = None
     matvec: Matvec | None = None
+    adders: Adders | None = None
     average: Average | None = None
-    lowest: int = 0  # the least code of x's type
-    limit: int | None = None  # of a Relu: its largest code, where x may be larger
-    negative_shift: int = 0  # of a leaky Relu
     weights: Weights | None = None
     table: Table | None = None

@@ -71,7 +71,7 @@ def network_of(seed: int, frames: int = FRAMES) -> Network:
     """The seed's network with images, golden results computed."""
     drawn = random_network(seed)
     images = random_images(drawn.graph, frames, seed)
-    return Network.of(f"random_{seed}", drawn.graph, drawn.folds, images)
+    return Network.of(f"random_{seed}", drawn.graph, drawn.folds, images, drawn.pixels)
 
 
 def fuzz(
@@ -109,7 +109,9 @@ def fuzz(
                 if f"random_{seed}" not in broken:
                     drawn = random_network(seed)
                     images = random_images(drawn.graph, FRAMES, seed)
-                    report.coverage.add(drawn.source, drawn.graph, drawn.folds, images)
+                    report.coverage.add(
+                        drawn.source, drawn.graph, drawn.folds, images, drawn.pixels
+                    )
         tell("networks", len(seeds), len(seeds))
         report.tests = list(_shrink_all(report.findings, folder, shrunk, tell))
     except OSError as error:
@@ -179,7 +181,7 @@ def shrink_to_test(seed: int, finding: Finding, folder: Path, *, rounds: int = R
     What does not fail a second time is written as it was.
     """
     network = network_of(seed)
-    case = Case(network.design.graph, network.design.schedule.folds, network.images)
+    case = Case.of(network)
     with tempfile.TemporaryDirectory(prefix="shrink-", dir=folder) as scratch:
         judge = Judge(Path(scratch), finding)
         if judge.fails([case])[0]:

@@ -40,6 +40,7 @@ from ..codegen.ir import (
 
 MAX_SIDE = 12
 MAX_VECTOR = 24
+TILING = 0.6  # share of max pools without overlap or padding
 
 
 class LayerBuilder:
@@ -247,8 +248,15 @@ class LayerBuilder:
         self.add(Cast, self.tensor.shape, own=LayerPrecision(result=fmt))
 
     def max(self) -> None:
-        """A max pool."""
-        self.pool(MaxPool2D, self.window(3, strides=True))
+        """A max pool, often one that tiles the rows."""
+        self.pool(MaxPool2D, self.tiles() if self.chance(TILING) else self.window(3, strides=True))
+
+    def tiles(self) -> Window:
+        """A window that leaves no column over and covers none twice."""
+        height, width, _ = self.tensor.image_shape
+        columns = int(self.rng.choice([n for n in (1, 2, 3) if width % n == 0]))
+        size = (self.integer(1, min(3, height)), columns)
+        return Window(size, size)
 
     def average(self) -> None:
         """An average pool."""

@@ -1,19 +1,22 @@
 """Seeded random networks with random types and folds, small enough for every simulator.
 
-Input: a seed; output: a typed graph and a legal fold per weighted layer. The same seed gives the
-same network. Networks whose logits are the same for every image are thrown away, so a comparison
-of stages over random pixels always compares something.
+Input: a seed; output: a typed graph, pixels per word of the input port and a legal fold per
+weighted layer, some of them hard-wired. The same seed gives the same network. Networks whose logits
+are the same for every image are thrown away, so a comparison of stages over random pixels always
+compares something.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from ..codegen.emit_hls_average import average_for
 from ..codegen.errors import UserError
+from ..codegen.explore import nonzero_digits
+from ..codegen.feeds import Feed
 from ..codegen.formats import FixedPoint, LayerPrecision
 from ..codegen.ir import AvgPool2D, Graph, InputTable, MaxPool2D, Relu, WeightedOp
 from ..codegen.layout import input_layout
@@ -21,24 +24,35 @@ from ..codegen.lookup import feeds_table
 from ..codegen.pipeline import to_float_graph, to_typed_graph
 from ..codegen.precision import Precision
 from ..codegen.rtl_average import average_parameters
-from ..codegen.schedule import Fold, Layer, output_layout
+from ..codegen.schedule import Fold, Layer, output_layout, stage_feed
 from ..sim.float_model import FloatModel
 from ..sim.golden import GoldenModel
+from ..sim.shrink_case import may_take_turns
 from .random_layers import LayerBuilder, random_modes
 
 PROBES = 48  # random images that must not all give the same logits
 MAX_MULTIPLIERS = 160  # per layer: wide folds make slow simulators
+MAX_DIGITS = 250  # nonzero digits of a layer's weights that may be hard-wired: the same
+CONSTANT = 0.35  # share of the layers that are hard-wired if they are small
+FLAT_CONSTANT = 0.8  # the same for those that then make several pixels a cycle
+PIXELS = (1, 2, 4, 8)  # per word of the input port
+PORTS = (0.65, 0.25, 0.1)  # shares: dividing the width, within it, any
+EXTREMES = 0.3  # share of folds that are fully sequential or as wide as allowed
 ATTEMPTS = 64
 ADDRESS_BITS = 10  # of a table: 12 are allowed, but large tables compile slowly
 
 
 @dataclass(frozen=True)
 class RandomNetwork:
-    """What the front end would give, the typed graph it becomes, a fold per weighted layer."""
+    """What the front end would give, the typed graph it becomes, a fold per weighted layer.
+
+    ``pixels`` per word of the input port.
+    """
 
     source: Graph
     graph: Graph
     folds: dict[str, Fold]
+    pixels: int
 
 
 def random_network(seed: int) -> RandomNetwork:
@@ -54,7 +68,8 @@ def random_network(seed: int) -> RandomNetwork:
         except UserError:  # a normalization that can't move, a sum too wide for any accumulator
             continue
         if len(np.unique(GoldenModel(typed).run(probes), axis=0)) > 1:
-            return RandomNetwork(source, typed, _folds(rng, typed))
+            pixels = _port(rng, typed)
+            return RandomNetwork(source, typed, random_folds(rng, typed, pixels), pixels)
     raise RuntimeError(f"seed {seed}: no network with varying logits in {ATTEMPTS} attempts")
 
 
@@ -116,18 +131,54 @@ def _format(
     return FixedPoint(signed, width, integer_bits, *random_modes(rng))
 
 
-def _folds(rng: np.random.Generator, graph: Graph) -> dict[str, Fold]:
-    """A random legal fold per weighted layer; fully sequential and widest more often."""
+def _port(rng: np.random.Generator, graph: Graph) -> int:
+    """Pixels per word: several that divide the image's width, as many as it has at most, or any."""
+    width = graph.input.image_shape[1]
+    dividing = [pixels for pixels in PIXELS[1:] if width % pixels == 0]
+    within = [pixels for pixels in PIXELS if pixels <= width]
+    kind = int(rng.choice(3, p=PORTS))
+    return int(rng.choice((dividing or within, within, PIXELS)[kind]))
+
+
+def random_folds(
+    rng: np.random.Generator,
+    graph: Graph,
+    pixels: int,
+    *,
+    constant: float = CONSTANT,
+    flat_constant: float = FLAT_CONSTANT,
+    digits: int = MAX_DIGITS,
+    multipliers: int = MAX_MULTIPLIERS,
+    extremes: float = EXTREMES,
+) -> dict[str, Fold]:
+    """A random legal fold per weighted layer.
+
+    ``constant``: the share of layers that are hard-wired if their weights have at most ``digits``
+    nonzero digits, ``flat_constant`` that of those that then make several pixels a cycle. Others
+    have at most ``multipliers``, half of them of LUTs; ``extremes``: the share of the fully
+    sequential and of the widest. Line buffers take turns where they may.
+    """
     result: dict[str, Fold] = {}
-    source = input_layout(graph.input)
+    source = input_layout(graph.input, pixels)
     for op in graph.ops:
+        x = graph.source(op)
         if isinstance(op, WeightedOp):
-            legal = list(Layer.of(op, source).folds())
-            small = [fold for fold in legal if fold.multipliers <= MAX_MULTIPLIERS]
-            pick = rng.random()
-            index = 0 if pick < 0.15 else int(rng.integers(len(small)))
-            if 0.15 <= pick < 0.25:
-                index = max(range(len(small)), key=lambda i: small[i].multipliers)
-            result[op.name] = small[index]
-        source = output_layout(op, graph.source(op), source, result.get(op.name))
+            layer = Layer.of(op, source)
+            small = [fold for fold in layer.folds() if fold.multipliers <= multipliers]
+            pick = rng.random() if extremes else 1.0
+            fold = small[int(rng.integers(len(small)))]
+            if pick < extremes:
+                ends = (small[0], max(small, key=lambda fold: fold.multipliers))
+                fold = ends[pick > extremes / 2]
+            whole = layer.constant()
+            flat = stage_feed(op, x, source, whole) is Feed.FLAT
+            share = max(constant, flat_constant) if flat else constant
+            if rng.random() < share and nonzero_digits(op) <= digits:
+                fold = whole
+            elif rng.random() < 0.5:
+                fold = replace(fold, lut=True)
+            if may_take_turns(fold, op, x, source):
+                fold = replace(fold, units=int(rng.integers(1, min(op.out.shape[0], 4) + 1)))
+            result[op.name] = fold
+        source = output_layout(op, x, source, result.get(op.name))
     return result

@@ -110,10 +110,10 @@ def _compare_csim(networks: Sequence[Network], folder: Path, engine: str) -> lis
             found.append(Finding(network.name, engine, f"emit: {error}"))
     if not emitted:
         return found
-    graphs = [network.design.graph for network in emitted]
+    designs = [network.design for network in emitted]
     exact = engine == "csim-exact"
     try:
-        binaries = csim_batch.build(folder, graphs, [one.name for one in emitted], exact=exact)
+        binaries = csim_batch.build(folder, designs, exact=exact)
     except ToolError as error:
         if len(emitted) == 1:
             return [*found, Finding(emitted[0].name, engine, f"build: {error}")]

@@ -21,9 +21,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codegen import ir
+from ..codegen.feeds import Feed
 from ..codegen.formats import FixedPoint, Overflow, Rounding
-from ..codegen.ir import Graph, Op, Padding, Tensor, WeightedOp, WindowOp
-from ..codegen.schedule import Fold, Layer, layouts
+from ..codegen.ir import Conv2D, Dense, Graph, Op, Padding, Tensor, WeightedOp, WindowOp
+from ..codegen.layout import pixels_per_word
+from ..codegen.schedule import Fold, Layer, layouts, stage_feed
 from .casts import Sums, casts_of
 from .golden import GoldenModel
 
@@ -67,7 +69,12 @@ FOLDS = (
     "inputs not divided",
     "several words at once",
     "words not divided",
+    "hard-wired convolution",
+    "hard-wired dense layer",
+    "multipliers of LUTs",
+    "line buffers in turns",
 )
+PIXELS = (1, 2, 4, 8)  # per word of the input port
 
 
 def operator_kinds() -> dict[str, type[Op]]:
@@ -174,6 +181,7 @@ class Coverage:
             "numbers": NUMBERS,
             "geometry": GEOMETRY,
             "fold": FOLDS,
+            "feed": _feed_labels(),
         }
 
     def missing(self, least: int = 2) -> list[str]:
@@ -199,8 +207,12 @@ class Coverage:
         graph: Graph,
         folds: Mapping[str, Fold],
         images: npt.NDArray[np.uint8],
+        pixels: int = 1,
     ) -> None:
-        """Count a network: as the front end gives it, typed, folded, and run on ``images``."""
+        """Count a network: as the front end gives it, typed, folded, and run on ``images``.
+
+        ``pixels`` per word of the input port.
+        """
         self.networks += 1
         seen: set[tuple[str, str]] = set()
         for op in (*source.ops, *graph.ops):
@@ -208,7 +220,8 @@ class Coverage:
             seen |= {("option", option.label(op)) for option in _options(type(op))}
         seen |= {("geometry", label) for label in _geometry(source, graph)}
         seen |= {("numbers", label) for label in _numbers(graph)}
-        seen |= {("fold", label) for label in _folds(graph, folds)}
+        seen |= {("fold", label) for label in _folds(graph, folds, pixels)}
+        seen |= {("feed", label) for label in _feeds(graph, folds, pixels)}
         codes = GoldenModel(graph).trace(images)
         logits = codes[graph.output.name].reshape(len(images), -1)
         if logits.any():
@@ -289,11 +302,38 @@ def _numbers(graph: Graph) -> Iterator[str]:
         yield "logits exact" if exact else "logits cast"
 
 
-def _folds(graph: Graph, folds: Mapping[str, Fold]) -> Iterator[str]:
-    for op, source, _ in layouts(graph, folds):
+def _feed_labels() -> tuple[str, ...]:
+    """Every way a stream of several pixels a word is taken, by kind of operator."""
+    ports = [f"{pixels} pixels per clock" for pixels in PIXELS]
+    feeds = [f"{kind} {how.value}" for kind in ("convolution", "pool") for how in Feed]
+    return (*ports, *feeds, "frame ends inside a word", "row ends inside a word")
+
+
+def _feeds(graph: Graph, folds: Mapping[str, Fold], pixels: int) -> Iterator[str]:
+    yield f"{pixels} pixels per clock"
+    if graph.input.size // graph.input.image_shape[2] % pixels:
+        yield "frame ends inside a word"
+    for op, source, _ in layouts(graph, folds, pixels):
+        if isinstance(op, WindowOp):
+            x = graph.source(op)
+            kind = "convolution" if isinstance(op, Conv2D) else "pool"
+            yield f"{kind} {stage_feed(op, x, source, folds.get(op.name)).value}"
+            if x.image_shape[1] % pixels_per_word(x, source):
+                yield "row ends inside a word"
+
+
+def _folds(graph: Graph, folds: Mapping[str, Fold], pixels: int) -> Iterator[str]:
+    for op, source, _ in layouts(graph, folds, pixels):
         if not isinstance(op, WeightedOp):
             continue
         layer, fold = Layer.of(op, source), folds[op.name]
+        if fold.units > 1:
+            yield "line buffers in turns"
+        if fold.constant:
+            yield f"hard-wired {'dense layer' if isinstance(op, Dense) else 'convolution'}"
+            continue
+        if fold.lut:
+            yield "multipliers of LUTs"
         chunks, rounds = layer.chunks(fold.simd), layer.rounds(fold.pe)
         if fold.multipliers == 1:
             yield "serial" if chunks * rounds > 1 else "fully parallel"

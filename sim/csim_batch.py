@@ -1,6 +1,6 @@
 """Many networks' emitted C++ in one g++ run: the headers are read once, which is most of the time.
 
-Input: emitted folders with ``hls/`` side by side in one folder, and their graphs. Output: a
+Input: emitted folders with ``hls/`` side by side in one folder, and their designs. Output: a
 ``CsimBinary`` per network, to be run by ``csim.run``. The emitted files are compiled as they are,
 each network inside its own namespace.
 """
@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..codegen.design import Design
 from ..codegen.emit_hls import LIBRARY
-from ..codegen.ir import Graph
-from ..codegen.layout import input_layout
 from ..codegen.render import render, write_text
 from . import csim
 from .toolrun import run_tool
@@ -21,17 +20,15 @@ DEFAULT_MAX_BITS = 1024  # ap_int's own limit
 PER_NETWORK = "lng_trace.h"  # declares what every network defines
 
 
-def build(
-    folder: Path, graphs: Sequence[Graph], names: Sequence[str], *, exact: bool
-) -> dict[str, csim.CsimBinary]:
-    """Compile ``folder/<name>/hls`` of every name with traces; binaries by name.
+def build(folder: Path, designs: Sequence[Design], *, exact: bool) -> dict[str, csim.CsimBinary]:
+    """Compile ``folder/<name>/hls`` of every design with traces; binaries by name.
 
     ``exact``: ``ap_int`` of the declared widths instead of machine integers. :class:`ToolError`
     if g++ refuses any of them (log: ``folder/csim.log``), ``UserError`` without g++ or headers.
     """
-    bits = max(8 * input_layout(graph.input).lanes for graph in graphs)
+    bits = max(8 * design.source.lanes for design in designs)
     values = {
-        "cases": list(names),
+        "cases": [design.name for design in designs],
         "library": [header for header in LIBRARY if header != PER_NETWORK],
         "max_bits": max(bits, DEFAULT_MAX_BITS),
     }
@@ -43,7 +40,8 @@ def build(
     links = folder / "csim"
     links.mkdir(exist_ok=True)
     binaries = {}
-    for name, graph in zip(names, graphs, strict=True):
+    for design in designs:
+        name, graph = design.name, design.graph
         link = links / name
         link.unlink(missing_ok=True)
         link.symlink_to(program)

@@ -62,7 +62,7 @@ class Judge:
             return []
         self.builds += 1
         networks = [
-            Network.of(f"case_{number}", case.graph, case.folds, case.images)
+            Network.of(f"case_{number}", case.graph, case.folds, case.images, case.pixels)
             for number, case in enumerate(cases)
         ]
         with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
@@ -151,15 +151,23 @@ def _spans(case: Case) -> Iterator[Move]:
 
 
 def _all_at_once(case: Case) -> Iterator[Move]:
-    """Sizes of one and serial folds everywhere: often the bug does not mind."""
+    """Sizes of one, serial folds, a pixel a word everywhere: often the bug does not mind."""
     names = [op.name for op in case.graph.ops if isinstance(op, WeightedOp)]
     yield partial(resized, outputs=dict.fromkeys(names, 1))
     yield partial(_with_folds, folds=dict.fromkeys(names, Fold(1, 1)))
+    yield partial(_with_port, pixels=1)
+    yield partial(_with_port, pixels=case.pixels // 2)
     yield partial(resized, shape=tuple(1 for _ in case.graph.input.shape))
 
 
 def _with_folds(case: Case, folds: Mapping[str, Fold]) -> Case:
-    return replace(case, folds=legal_folds(case.graph, {**case.folds, **folds}))
+    return replace(case, folds=legal_folds(case.graph, {**case.folds, **folds}, case.pixels))
+
+
+def _with_port(case: Case, pixels: int) -> Case:
+    if pixels < 1:
+        raise IRError("no word without a pixel")
+    return replace(case, folds=legal_folds(case.graph, case.folds, pixels), pixels=pixels)
 
 
 def _frames(case: Case) -> Iterator[Move]:
@@ -222,6 +230,7 @@ def _plainer(case: Case) -> Iterator[Move]:
             wide = case.folds[op.name]
             yield partial(_with_folds, folds={op.name: Fold(1, wide.simd)})
             yield partial(_with_folds, folds={op.name: Fold(wide.pe, 1)})
+            yield partial(_with_folds, folds={op.name: Fold(wide.pe, wide.simd)})
         yield partial(_with_mode, name=op.name, rounding=Rounding.TRN)
         yield partial(_with_mode, name=op.name, overflow=Overflow.WRAP)
         for label, plain in defaults(op).items():

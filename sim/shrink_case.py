@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..codegen.feeds import Feed
 from ..codegen.formats import PIXEL, FixedPoint, LayerPrecision, Overflow, Rounding
 from ..codegen.ir import (
     Const,
@@ -28,23 +29,34 @@ from ..codegen.ir import (
     Window,
     WindowOp,
 )
-from ..codegen.layout import input_layout
+from ..codegen.layout import StreamLayout, input_layout
 from ..codegen.passes.assign_formats import assign_formats
 from ..codegen.precision import Precision
-from ..codegen.schedule import Fold, Layer, output_layout
+from ..codegen.schedule import Fold, Layer, output_layout, stage_feed
 from ..codegen.verify import IRError, result_shape, verify
 from .golden import GoldenModel
+from .rtl_networks import Network
 
 CODES = 256  # entries of an input table
 
 
 @dataclass(frozen=True)
 class Case:
-    """A typed graph, a fold per weighted layer, uint8 images (n, *input shape)."""
+    """A typed graph, a fold per weighted layer, uint8 images (n, *input shape).
+
+    ``pixels`` per word of the input port.
+    """
 
     graph: Graph
     folds: Mapping[str, Fold]
     images: npt.NDArray[np.uint8] = field(repr=False)
+    pixels: int = 1
+
+    @classmethod
+    def of(cls, network: Network) -> Case:
+        """What there is to cut in a network under test."""
+        plan = network.design.schedule
+        return cls(network.design.graph, plan.folds, network.images, plan.pixels)
 
     @property
     def size(self) -> tuple[int, ...]:
@@ -61,6 +73,8 @@ class Case:
             int(np.count_nonzero(self.images)),
             sum(int(np.count_nonzero(const.values)) for const in parameters),
             sum(int(np.abs(const.values).sum()) for const in weights),
+            self.pixels,
+            sum(fold.constant + fold.lut + fold.units for fold in self.folds.values()),
             sum(fold.multipliers for fold in self.folds.values()),
             sum(_complexity(op) for op in ops),
         )
@@ -120,7 +134,8 @@ def retyped(
     verify(graph)
     graph = assign_formats(graph, Precision("shrunk", layers))
     verify(graph)
-    return Case(graph, legal_folds(graph, case.folds), case.images)
+    folds = legal_folds(graph, case.folds, case.pixels)
+    return Case(graph, folds, case.images, case.pixels)
 
 
 def result_types(graph: Graph) -> dict[str, FixedPoint | None]:
@@ -139,21 +154,40 @@ def _floats(const: Const) -> Const:
     return Const(const.values.astype(np.float64) * float(const.format.step))
 
 
-def legal_folds(graph: Graph, folds: Mapping[str, Fold]) -> dict[str, Fold]:
-    """Per weighted layer the largest legal fold that is no wider than the one wanted."""
+def legal_folds(graph: Graph, folds: Mapping[str, Fold], pixels: int) -> dict[str, Fold]:
+    """Per weighted layer the largest legal fold that is no wider than the one wanted.
+
+    ``pixels`` per word of the input port. A hard-wired layer stays hard-wired.
+    """
     result: dict[str, Fold] = {}
-    source = input_layout(graph.input)
+    source = input_layout(graph.input, pixels)
     for op in graph.ops:
+        x = graph.source(op)
         if isinstance(op, WeightedOp):
-            wanted = folds[op.name]
+            wanted, layer = folds[op.name], Layer.of(op, source)
             legal = [
-                fold
-                for fold in Layer.of(op, source).folds()
-                if fold.pe <= wanted.pe and fold.simd <= wanted.simd
+                fold for fold in layer.folds() if fold.pe <= wanted.pe and fold.simd <= wanted.simd
             ]
-            result[op.name] = max(legal, key=lambda fold: (fold.pe, fold.simd))
-        source = output_layout(op, graph.source(op), source, result.get(op.name))
+            fold = layer.constant()
+            if not wanted.constant:
+                fold = max(legal, key=lambda fold: (fold.pe, fold.simd))
+            fold = replace(fold, lut=wanted.lut)
+            result[op.name] = in_turns(fold, op, x, source, wanted.units)
+        source = output_layout(op, x, source, result.get(op.name))
     return result
+
+
+def in_turns(fold: Fold, op: WeightedOp, x: Tensor, source: StreamLayout, units: int) -> Fold:
+    """``fold`` with as many line buffers, where they may take turns at all."""
+    if may_take_turns(fold, op, x, source):
+        return replace(fold, units=min(units, op.out.shape[0]))
+    return fold
+
+
+def may_take_turns(fold: Fold, op: WeightedOp, x: Tensor, source: StreamLayout) -> bool:
+    """Whether several line buffers may feed ``op``."""
+    how = stage_feed(op, x, source, fold)
+    return isinstance(op, Conv2D) and how in (Feed.PIXELS, Feed.ROWS)
 
 
 def resized(
@@ -176,7 +210,7 @@ def resized(
         new = Tensor("new", result_shape(cut, new))
         ops.append(replace(cut, out=replace(cut.out, shape=new.shape)))
     kept = tuple(slice(0, length) for length in shape)
-    smaller = Case(case.graph, case.folds, case.images[(slice(None), *kept)].copy())
+    smaller = replace(case, images=case.images[(slice(None), *kept)].copy())
     start = replace(case.graph.input, shape=shape)
     return retyped(smaller, ops, start, result_types(case.graph))
 
@@ -243,7 +277,7 @@ def span(case: Case, first: int, last: int) -> Case:
         table=Const(table, fmt),
     )
     types = result_types(case.graph)
-    smaller = Case(case.graph, case.folds, images.reshape(count, *x.shape))
+    smaller = replace(case, images=images.reshape(count, *x.shape))
     results = {"table_in": fmt, **{op.name: types[op.name] for op in ops}}
     return retyped(smaller, [first_op, *ops], start, results)
 

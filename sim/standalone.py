@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,8 @@ def network_json(case: Case) -> str:
     parts = {
         "network": description,
         "parameters": {name: values.tolist() for name, values in arrays.items()},
-        "folds": {name: [fold.pe, fold.simd] for name, fold in case.folds.items()},
+        "folds": {name: asdict(fold) for name, fold in case.folds.items()},
+        "pixels": case.pixels,
         "images": case.images.tolist(),
     }
     lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in parts.items()]
@@ -47,9 +49,9 @@ def read_network(name: str, text: str) -> Network:
                 key = f"{entry['name']}_{label}"
                 arrays[key] = arrays[key].reshape(entry[label]["shape"])
     graph = from_parts(parts["network"], arrays)
-    folds = {key: Fold(int(pe), int(simd)) for key, (pe, simd) in parts["folds"].items()}
+    folds = {key: Fold(**fold) for key, fold in parts["folds"].items()}
     images = np.array(parts["images"], dtype=np.uint8).reshape(-1, *graph.input.shape)
-    return Network.of(name, graph, folds, images)
+    return Network.of(name, graph, folds, images, parts["pixels"])
 
 
 def write_test(

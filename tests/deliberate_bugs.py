@@ -153,9 +153,7 @@ CPP = {
         "input port",
         context="pixel = {};",
     ),
-    "table_channel": Bug(
-        "hls/layers/inputtable_0.h", "lng_code_of(pixels.v[i])", "lng_code_of(pixels.v[0])", TABLE
-    ),
+    "table_channel": Bug("hls/layers/inputtable_0.h", "lane % 2", "0", TABLE),
     "window_edge": Bug("hls/lng_window.h", "image_x < G::width", "image_x + 1 < G::width", CONV),
     "window_fill": Bug(
         "hls/lng_window.h",
@@ -169,12 +167,12 @@ CPP = {
     ),
     "maximum": Bug(
         "hls/lng_pool.h",
-        "window.v[t * C + c] > best",
-        "window.v[t * C + c] < best",
+        "b > a",
+        "b < a",
         MAX,
     ),
     "average_tie": Bug("hls/layers/avgpool2d_3.h", "twice == 0", "twice == 1", AVERAGE),
-    "relu": Bug("hls/lng_relu.h", "positive", "x.v[i]", RELU, context="y.v[i] = {};"),
+    "relu": Bug("hls/layers/relu_4.h", "limited < 0 ? sum_t(0) : limited", "limited", RELU),
     "first_of_group": Bug(
         "hls/layers/dense_5.h", "w == 0 && k == 0", "w == 0 && k == 0 && g == 0", FIRST
     ),

@@ -77,7 +77,7 @@ def _all_designs() -> list[Design]:
         designs.append(build_design(name, graph, make_schedule(graph, folds)))
     for seed in SEEDS:
         network = random_network(seed)
-        plan = make_schedule(network.graph, network.folds)
+        plan = make_schedule(network.graph, network.folds, network.pixels)
         if plan.cycles <= 4000:
             designs.append(build_design(f"random_{seed}", network.graph, plan))
     return designs

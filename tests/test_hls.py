@@ -205,7 +205,7 @@ def _small(*ops: tuple[type[Op], tuple[int, ...], dict], shape: tuple[int, ...])
 
 def test_limits_are_users_errors(tmp_path: Path) -> None:
     deep = _small((Relu, (1, 1, 513), {"name": "relu"}), shape=(1, 1, 513))
-    with pytest.raises(UserError, match="a pixel has 513 channels"):
+    with pytest.raises(UserError, match="a word has 513 lanes of 8 bits"):
         emit_hls.emit(deep, Schedule({}, 1), "small", BANNER, tmp_path)
 
     mean = _small(

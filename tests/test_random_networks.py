@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from lenetgen.codegen import ir
 from lenetgen.codegen.cast import overflow_codes
+from lenetgen.codegen.explore import nonzero_digits
 from lenetgen.codegen.formats import FixedPoint, Overflow, Rounding
 from lenetgen.codegen.ir import WeightedOp
 from lenetgen.codegen.schedule import Layer, layouts
@@ -17,7 +18,9 @@ from lenetgen.models import fuzz as fuzz_module
 from lenetgen.models.fuzz import FRAMES, fuzz
 from lenetgen.models.random_layers import MAX_SIDE
 from lenetgen.models.random_networks import (
+    MAX_DIGITS,
     MAX_MULTIPLIERS,
+    PIXELS,
     RandomNetwork,
     random_images,
     random_network,
@@ -56,11 +59,15 @@ def test_networks_are_small_and_legal(networks: list[RandomNetwork]) -> None:
         assert max(height, width) <= 2 * MAX_SIDE and channels <= 24
         weighted = {op.name for op in graph.ops if isinstance(op, WeightedOp)}
         assert weighted == set(network.folds) != set()
-        for op, source, _ in layouts(graph, network.folds):
+        assert network.pixels in PIXELS
+        for op, source, _ in layouts(graph, network.folds, network.pixels):
             if isinstance(op, WeightedOp):
-                fold = network.folds[op.name]
-                assert fold in list(Layer.of(op, source).folds())
+                fold, layer = network.folds[op.name], Layer.of(op, source)
+                plain = replace(fold, lut=False, units=1)
+                assert plain in ([layer.constant()] if fold.constant else list(layer.folds()))
+                assert not fold.constant or nonzero_digits(op) <= MAX_DIGITS
                 assert fold.multipliers <= MAX_MULTIPLIERS
+                assert fold.units == 1 or fold.units <= op.out.shape[0]
 
 
 def test_logits_differ_between_images(networks: list[RandomNetwork]) -> None:
@@ -75,7 +82,7 @@ def _covered(networks: list[RandomNetwork]) -> Coverage:
     coverage = Coverage()
     for seed, network in enumerate(networks):
         images = random_images(network.graph, FRAMES, seed)
-        coverage.add(network.source, network.graph, network.folds, images)
+        coverage.add(network.source, network.graph, network.folds, images, network.pixels)
     return coverage
 
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from lenetgen.codegen.explore import nonzero_digits
-from lenetgen.codegen.feeds import Feed
-from lenetgen.codegen.ir import Conv2D, Graph, WeightedOp
+from lenetgen.codegen.ir import Graph, WeightedOp
 from lenetgen.codegen.layout import input_layout
-from lenetgen.codegen.schedule import Fold, Layer, output_layout, stage_feed
+from lenetgen.codegen.schedule import Fold, Layer, output_layout
+from lenetgen.models.random_networks import random_folds
+from lenetgen.sim.shrink_case import in_turns
 
 from .rtl_zoo import Net
 
@@ -33,23 +33,16 @@ class Wide:
 
 def plan(graph: Graph, pixels: int, rng: np.random.Generator, constant: float) -> Wide:
     """Random folds; ``constant``: the share of layers that are hard-wired if they are small."""
-    folds: dict[str, Fold] = {}
-    source = input_layout(graph.input, pixels)
-    for op in graph.ops:
-        x = graph.source(op)
-        if isinstance(op, WeightedOp):
-            layer = Layer.of(op, source)
-            legal = [fold for fold in layer.folds() if fold.multipliers <= MULTIPLIERS]
-            fold = legal[int(rng.integers(len(legal)))]
-            if rng.random() < constant and nonzero_digits(op) <= DIGITS:
-                fold = layer.constant()
-            elif rng.random() < 0.5:
-                fold = replace(fold, lut=True)
-            how = stage_feed(op, x, source, fold)
-            if isinstance(op, Conv2D) and how in (Feed.PIXELS, Feed.ROWS):
-                fold = replace(fold, units=int(rng.integers(1, min(op.out.shape[0], 4) + 1)))
-            folds[op.name] = fold
-        source = output_layout(op, x, source, folds.get(op.name))
+    folds = random_folds(
+        rng,
+        graph,
+        pixels,
+        constant=constant,
+        digits=DIGITS,
+        multipliers=MULTIPLIERS,
+        extremes=0,
+        flat_constant=0,
+    )
     return Wide(graph, folds, pixels)
 
 
@@ -61,10 +54,7 @@ def _hard_wired(graph: Graph, pixels: int, units: int = 1) -> Wide:
         x = graph.source(op)
         if isinstance(op, WeightedOp):
             fold = Layer.of(op, source).constant()
-            how = stage_feed(op, x, source, fold)
-            if isinstance(op, Conv2D) and how in (Feed.PIXELS, Feed.ROWS):
-                fold = replace(fold, units=min(units, op.out.shape[0]))
-            folds[op.name] = fold
+            folds[op.name] = in_turns(fold, op, x, source, units)
         source = output_layout(op, x, source, folds.get(op.name))
     return Wide(graph, folds, pixels)
 

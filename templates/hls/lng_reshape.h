@@ -1,4 +1,4 @@
-// lng_reshape.h: the same elements in wider words.
+// lng_reshape.h: the same elements in wider or narrower words.
 #ifndef LNG_RESHAPE_H_
 #define LNG_RESHAPE_H_
 
@@ -29,6 +29,29 @@ gather_words:
                 out.write(word);
             }
         }
+    }
+}
+
+// Every word of FROM elements makes FROM / TO words. OUT_WORDS words go out; what is left of the
+// last word that comes in counts for nothing.
+template <int OUT_WORDS, class T, int FROM, int TO>
+void lng_scatter(hls::stream<lng_vec<T, FROM> >& in, hls::stream<lng_vec<T, TO> >& out) {
+    static const int COUNT = FROM / TO;
+    lng_vec<T, FROM> word;
+    int part = 0;  // of the word
+scatter_parts:
+    for (int w = 0; w < OUT_WORDS; w++) {
+#pragma HLS PIPELINE II=1
+        if (part == 0) {
+            word = in.read();
+        }
+        lng_vec<T, TO> piece;
+        for (int i = 0; i < TO; i++) {
+#pragma HLS UNROLL
+            piece.v[i] = word.v[part * TO + i];
+        }
+        out.write(piece);
+        part = part == COUNT - 1 ? 0 : part + 1;
     }
 }
 

@@ -82,6 +82,18 @@ struct lng_int<W, false> {
 };
 #endif
 
+// lng_node<W, S>::type: a partial sum of W bits, signed if S. Machine integers are signed and of 32
+// bits at least.
+template <int W, bool S>
+struct lng_node {
+#if LNG_NATIVE_CODES
+    static const int need = S ? W : W + 1;
+    typedef typename lng_int<(need < 32 ? 32 : need), true>::type type;
+#else
+    typedef typename lng_int<W, S>::type type;
+#endif
+};
+
 // lng_code<T>::type: the code of a number of type T.
 template <class T>
 struct lng_code {
@@ -100,13 +112,15 @@ struct lng_stored {
 };
 
 // lng_sum<T>::type: what the codes of an accumulator of type T are added up in.
-// Machine integers get a spare bit: a product alone may need one more than any sum does.
+// Machine integers get a spare bit: a product alone may need one more than any sum does. Codes of
+// an unsigned type get a sign.
 template <class T>
 struct lng_sum {
+    static const int need = lng_format<T>::width + (lng_format<T>::is_signed ? 0 : 1);
 #if LNG_NATIVE_CODES
-    static const int bits = lng_format<T>::width < 32 ? 32 : 64;
+    static const int bits = need < 32 ? 32 : 64;
 #else
-    static const int bits = lng_format<T>::width;
+    static const int bits = need;
 #endif
     typedef typename lng_int<bits, true>::type type;
 };
