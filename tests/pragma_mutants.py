@@ -136,7 +136,7 @@ MUTANTS: dict[str, tuple[str, str, str, str]] = {
     "variable_function": (
         CONV,
         "variable=sums",
-        "variable=conv1_matvec",
+        "variable=conv1_engine",
         "is no variable but a function",
     ),
     "variable_member": (CONV, "variable=sums", "variable=conv1_window", "but a struct"),
