@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "precision": ("precision", "Show or write the per-layer types of a model."),
     "estimate": ("estimate", "Estimate cycles and resources per layer, in seconds."),
     "synth": ("synth", "Measure resources and logic delays with Yosys."),
+    "vivado": ("vivado", "Build with Vivado or Vitis HLS, and read their reports."),
 }
 
 

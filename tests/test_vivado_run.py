@@ -21,7 +21,16 @@ json.dump({{"args": sys.argv[1:], "cwd": os.getcwd(), "stage": os.environ.get(
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    out = tmp_path / "emitted folder"
+    return make(tmp_path / "emitted folder")
+
+
+@pytest.fixture
+def hls_folder(tmp_path: Path) -> Path:
+    """Without a blank: Vitis HLS starts make in it."""
+    return make(tmp_path / "emitted")
+
+
+def make(out: Path) -> Path:
     for name in ("vivado/build.tcl", "hls/run_hls.tcl"):
         (out / name).parent.mkdir(parents=True)
         (out / name).write_text("exit 0\n")
@@ -67,24 +76,24 @@ def test_synthesize_without_a_part_leaves_it_to_the_script(folder, install, tmp_
     assert record(tmp_path)["args"][-2:] == ["-source", "build.tcl"]
 
 
-def test_run_hls_with_vitis_hls(folder, install, tmp_path):
+def test_run_hls_with_vitis_hls(hls_folder, install, tmp_path):
     install("vitis_hls")
     install("vitis-run", "sys.exit(9)")  # must not be taken
-    done = run.run_hls(folder, "csynth")
+    done = run.run_hls(hls_folder, "csynth")
     assert record(tmp_path) == {
         "args": ["-f", "run_hls.tcl", "-tclargs", "csynth"],
-        "cwd": str(folder / "hls"),
+        "cwd": str(hls_folder / "hls"),
         "stage": "csynth",
     }
-    assert done.log == folder / "hls/vitis_hls.csynth.log"
+    assert done.log == hls_folder / "hls/vitis_hls.csynth.log"
 
 
-def test_run_hls_with_vitis_run(folder, install, tmp_path):
+def test_run_hls_with_vitis_run(hls_folder, install, tmp_path):
     install("vitis-run")
-    run.run_hls(folder)
+    run.run_hls(hls_folder)
     assert record(tmp_path) == {
         "args": ["--mode", "hls", "--tcl", "run_hls.tcl"],
-        "cwd": str(folder / "hls"),
+        "cwd": str(hls_folder / "hls"),
         "stage": "csim",
     }
 
@@ -121,11 +130,36 @@ def test_time_limit_stops_the_tool_and_its_children(folder, install, tmp_path):
         pytest.fail("the child of the tool still runs")
 
 
-def test_missing_tool_is_one_line(folder, install):
+@pytest.mark.parametrize(
+    ("stage", "commands"),
+    [
+        ("csim", ["vitis-run --mode hls --csim"]),
+        ("csynth", ["v++ -c --mode hls"]),
+        ("export", ["v++ -c --mode hls", "vitis-run --mode hls --package"]),
+    ],
+)
+def test_run_hls_with_the_unified_commands(hls_folder, install, tmp_path, stage, commands):
+    body = (
+        'open(os.environ["MOCK_RECORD"] + "s", "a").write(" ".join([name, *sys.argv[1:]]) + "\\n")'
+    )
+    for name in ("v++", "vitis-run"):
+        install(name, f"name = {name!r}\n{body}")
+    run.run_hls(hls_folder, stage, tool="v++")
+    rest = " --config hls_config.cfg --work_dir work"
+    assert (tmp_path / "record.jsons").read_text().splitlines() == [c + rest for c in commands]
+
+
+def test_hls_refuses_a_blank_in_the_path(folder, install):
+    install("vitis_hls")
+    with pytest.raises(UserError, match=r"in a path with a blank: move .*emitted folder"):
+        run.run_hls(folder)
+
+
+def test_missing_tool_is_one_line(folder, hls_folder, install):
     with pytest.raises(UserError, match=r"^vivado not found on PATH; source the settings64\.sh"):
         run.synthesize(folder)
-    with pytest.raises(UserError, match=r"^vitis_hls or vitis-run not found on PATH"):
-        run.run_hls(folder)
+    with pytest.raises(UserError, match=r"^vitis_hls or vitis-run or v\+\+ not found on PATH"):
+        run.run_hls(hls_folder)
 
 
 def test_a_tool_that_cannot_start_is_one_line(folder, install):
