@@ -204,6 +204,19 @@ def test_input_scaling_per_element_goes_into_dense(chain: Chain, rng: np.random.
     assert (first.scale, first.offset) == (Const(np.ones(1)), Const(np.zeros(1)))
 
 
+def test_input_scaling_that_comes_to_be_per_element_goes_into_dense(
+    chain: Chain, rng: np.random.Generator
+) -> None:
+    scale = np.arange(32).reshape(X.shape) / 4
+    chain.norm(np.ones(1), np.zeros(1), Rescaling).norm().norm(scale, scale / 2, Rescaling).dense()
+    raw = chain.graph()  # says that pixels enter as they are; without it the second Rescaling does
+    first, second, *rest = raw.ops
+    after = fold_batchnorm(raw.with_ops([replace(second, x=first.x), *rest]))
+    same_function(raw, after, rng)
+    assert isinstance(after.ops[0], Rescaling)
+    assert after.ops[0].scale == Const(np.ones(1))
+
+
 def test_zero_weights_stay_zero(chain: Chain) -> None:
     graph = chain.conv().norm().dense().graph()
     conv = graph.ops[0]

@@ -44,20 +44,20 @@ def fold_batchnorm(graph: Graph) -> Graph:
 
     ``UserError`` in one line with the reasons where a normalization can't move.
     """
-    ops = _split_input(graph)
+    ops = _split_input(list(graph.ops), graph.input)
     changed = ops != list(graph.ops)
     while (index := _next(ops)) is not None:
-        ops = _fold(ops, index, ops[index - 1].out if index else graph.input)
+        folded = _fold(ops, index, ops[index - 1].out if index else graph.input)
+        ops = _split_input(folded, graph.input)  # the first may have taken numbers per element
         changed = True
     return graph.with_ops(ops) if changed else graph
 
 
-def _split_input(graph: Graph) -> list[Op]:
-    """Return the operators; a first Rescaling per element became raw pixels and a BatchNorm."""
-    ops = list(graph.ops)
+def _split_input(ops: list[Op], pixels: Tensor) -> list[Op]:
+    """Return ``ops``; a first Rescaling per element became raw pixels and a BatchNorm."""
     if ops and isinstance(first := ops[0], Rescaling) and per_pixel(first):
-        raw = replace(graph.input, name=f"{first.out.name}_raw")
-        ops[:1] = [
+        raw = replace(pixels, name=f"{first.out.name}_raw")
+        return [
             Rescaling(
                 name=f"{first.name}_raw",
                 x=first.x,
@@ -68,6 +68,7 @@ def _split_input(graph: Graph) -> list[Op]:
             BatchNorm(
                 name=first.name, x=raw.name, out=first.out, scale=first.scale, offset=first.offset
             ),
+            *ops[1:],
         ]
     return ops
 
