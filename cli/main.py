@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "estimate": ("estimate", "Estimate cycles and resources per layer, in seconds."),
     "synth": ("synth", "Measure resources and logic delays with Yosys."),
     "vivado": ("vivado", "Build with Vivado or Vitis HLS, and read their reports."),
+    "cosim": ("cosim", "Run the cocotb bench, on Vitis HLS' Verilog too."),
 }
 
 
