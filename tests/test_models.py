@@ -58,6 +58,40 @@ def test_lenet5_has_the_documented_size(keras: Any, name: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters", "image"),
+    [
+        ("lenet5-slim", 3354, (28, 28, 1)),
+        ("cifar-small", 47818, (32, 32, 3)),
+        ("customnet", 549738, (64, 64, 3)),
+    ],
+)
+def test_the_zoo_is_as_documented_and_read_by_the_front_end(
+    keras: Any, root: Path, name: str, parameters: int, image: tuple[int, int, int]
+) -> None:
+    model = zoo.build(name)
+    assert (model.count_params(), model.input_shape[1:]) == (parameters, image)
+    row = next(
+        line
+        for line in (root / "docs" / "models.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith(f"| `{name}` |")
+    )
+    assert f"| {parameters:,} |" in row
+    graph = to_float_graph(convert(model))
+    assert graph.input.shape == image
+    assert graph.output.size == 10
+
+
+def test_mobilenet_has_a_width_and_a_size(keras: Any) -> None:
+    model = zoo.build("mobilenetv2-0.1-40")
+    assert model.input_shape == (None, 40, 40, 3)
+    assert model.output_shape == (None, 10)
+    assert zoo.entry("mobilenetv2").dataset == "cifar10"
+    for name in ("mobilenetv2-9-32", "mobilenetv2-0.5-31", "mobilenetv2-0.5"):
+        with pytest.raises(UserError, match=r"write mobilenetv2-WIDTH-SIZE with a width in 0\.05"):
+            zoo.entry(name)
+
+
 def test_unknown_names_list_what_exists() -> None:
     with pytest.raises(UserError, match="no network 'lenet6' in the zoo; there are: lenet5"):
         zoo.build("lenet6")
