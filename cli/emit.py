@@ -17,6 +17,7 @@ from ..codegen.boards import BOARDS, fclk, find_board
 from ..codegen.design import Stage
 from ..codegen.emit_vivado import DEFAULT_PART, validate_clock, validate_part
 from ..codegen.errors import UserError
+from ..codegen.gaps import GapBound
 from ..codegen.names import sanitize
 from ..codegen.pipeline import to_hardware_graph, to_typed_graph
 from ..codegen.precision import LOGITS
@@ -182,6 +183,7 @@ def _print(console: Console, package: Package, folder: Path, seconds: float) -> 
         f"initiation interval {timing.interval} cycles, latency {timing.latency} cycles, "
         f"{package.design.schedule.multipliers} multipliers"
     )
+    console.print(f"{GapBound.of(package.design, timing)}", soft_wrap=True)
     console.print(
         f"{rate:,.0f} frames/s at {1000 / package.clock_ns:g} MHz, unrouted; "
         f"emitted in {seconds:.1f} s"

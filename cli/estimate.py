@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..codegen.design import Design
+from ..codegen.gaps import GapBound
 from ..codegen.resources import Resources, design_resources, known_part, part_budget, total
 from ..sim.package import load
 from .common import show_table
@@ -22,8 +23,14 @@ NAMES = {"lut": "LUT", "ff": "FF", "dsp": "DSP48E1", "bram": "BRAM36"}
 
 @click.command(name="estimate", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--input-gap",
+    type=click.IntRange(min=0),
+    metavar="G",
+    help="Also bound the timing for up to G idle cycles before each input word.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON only.")
-def command(folder: Path, as_json: bool) -> None:
+def command(folder: Path, input_gap: int | None, as_json: bool) -> None:
     """Estimate cycles and resources of an emitted design, per layer and in all.
 
     Example: lenetgen estimate build/lenet5-mixed
@@ -36,6 +43,13 @@ def command(folder: Path, as_json: bool) -> None:
         "interval_cycles": package.timing.interval,
         "latency_cycles": package.timing.latency,
     }
+    bound = GapBound.of(package.design, package.timing)
+    if input_gap is not None:
+        report["with_input_gap"] = {
+            "gap": input_gap,
+            "interval_cycles": bound.interval(input_gap),
+            "latency_cycles": bound.latency(input_gap),
+        }
     if as_json:
         click.echo(json.dumps(report, indent=2))
         return
@@ -51,6 +65,13 @@ def command(folder: Path, as_json: bool) -> None:
     table.add_row("all", "", *(f"{report['total'][key]:,g}" for key in NAMES))
     show_table(console, table)
     console.print(estimate_line(package.design, package.part))
+    console.print(f"{bound}", soft_wrap=True)
+    if input_gap is not None:
+        console.print(
+            f"G = {input_gap}: at most {bound.interval(input_gap):,} cycles per frame, latency at "
+            f"most {bound.latency(input_gap):,}",
+            soft_wrap=True,
+        )
 
 
 def estimate(design: Design, part: str) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from ..codegen.cycles import Timing, measure
 from ..codegen.design import Design, build_design
 from ..codegen.errors import UserError
 from ..codegen.explore import search
-from ..codegen.ir import Graph
+from ..codegen.gaps import least_latency
+from ..codegen.ir import Graph, WeightedOp
+from ..codegen.layout import input_layout
 from ..codegen.resources import Resources, known_part, part_budget
 from ..codegen.schedule import DEFAULT_MULTIPLIERS, schedule
 from .presets import PRESETS
@@ -154,7 +156,26 @@ def planned(name: str, typed: Graph, goals: Goals, part: str) -> tuple[Design, T
     wanted = goals.fit or goals.pixels > 1 or goals.cycles is not None or goals.latency is not None
     if wanted:
         budget = goals.budget(part)
+        words = input_layout(typed.input, goals.pixels).words
+        least = least_latency(words, len(typed.ops))
+        if goals.latency is not None and goals.latency < least:
+            raise UserError(
+                f"--target-latency {goals.latency}: {words} words of input pass {len(typed.ops)} "
+                f"layers, each at least a cycle; the smallest possible value is {least}"
+            )
         found = search(name, typed, budget, goals.cycles, goals.latency, goals.pixels)
         return found.design, found.timing
+    for limit, given in (("lut", goals.lut), ("ff", goals.ff), ("bram", goals.bram)):
+        if given is not None:
+            raise UserError(
+                f"--max-{limit} {given}: a limit needs a goal; add --fit, --target-cycles N or "
+                "--target-latency N"
+            )
+    weighted = sum(isinstance(op, WeightedOp) for op in typed.ops)
+    if goals.dsp is not None and goals.dsp < weighted:
+        raise UserError(
+            f"--max-dsp {goals.dsp}: without a goal each of {weighted} layers has a multiplier; "
+            f"the smallest possible value is {weighted}, or add --fit for multipliers in LUTs"
+        )
     design = build_design(name, typed, schedule(typed, None, goals.multipliers(part)))
     return design, measure(design)

@@ -32,6 +32,7 @@ from ..codegen.boards import find_board
 from ..codegen.cycles import Timing
 from ..codegen.design import Design, build_design
 from ..codegen.errors import UserError
+from ..codegen.gaps import GapBound
 from ..codegen.registers import stream_bytes
 from ..codegen.render import render, to_json, write_text
 from ..codegen.schedule import Fold, make_schedule
@@ -200,6 +201,7 @@ def _document(
     design: Design, timing: Timing, options: Options, description: dict[str, Any], out: Path
 ) -> dict[str, Any]:
     bounds = {one.op.name: {"certificate": summary(one)} for one in certificates(design.graph)}
+    gaps = GapBound.of(design, timing)
     layers = []
     for stage, entry in zip(design.stages, description["layers"], strict=True):
         hardware: dict[str, Any] = {"cycles": stage.cycles}
@@ -224,6 +226,9 @@ def _document(
         "predicted": {
             "interval_cycles": timing.interval,
             "latency_cycles": timing.latency,
+            # cycles that each cycle of the largest gap between input words adds at most
+            "interval_cycles_per_gap": gaps.interval(1) - gaps.interval(0),
+            "latency_cycles_per_gap": gaps.latency(1) - gaps.latency(0),
             "multipliers": design.schedule.multipliers,
         },
         "network": {**description, "layers": layers},
@@ -282,7 +287,7 @@ def load(folder: Path) -> Package:
             float(document["clock_ns"]),
             document.get("board"),
         )
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
         raise UserError(f"{path}: not a complete design ({error!r}): emit it again") from None
 
 

@@ -74,8 +74,22 @@ MISTAKES = {
         ["--target-cycles", "1000", "--max-dsp", "20", "--max-lut", "9000"],
         "nearest design that fits takes",
     ),
-    "latency": (["--target-cycles", "784", "--target-latency", "600"], "quickest design found"),
+    "latency": (["--target-cycles", "784", "--target-latency", "800"], "quickest design found"),
     "negative-budget": (["--fit", "--max-lut", "-5"], "--max-lut -5: a number of 0 or more"),
+    "negative-dsp": (["--max-dsp", "-1"], "--max-dsp -1: a number of 0 or more"),
+    "no-latency": (["--target-latency", "0"], "smallest possible value is 792"),
+    "latency-of-the-input": (
+        ["--target-latency", "105", "--pixels-per-clock", "8"],
+        "98 words of input pass 7 layers, each at least a cycle; the smallest possible value is "
+        "106",
+    ),
+    "fewer-than-windows": (
+        ["--target-cycles", "97", "--pixels-per-clock", "8"],
+        "smallest possible value is 100",
+    ),
+    "no-budget": (["--fit", "--max-lut", "0"], "0 are allowed"),
+    "no-multipliers": (["--max-dsp", "4"], "the smallest possible value is 5, or add --fit"),
+    "limit-without-goal": (["--max-bram", "3"], "--max-bram 3: a limit needs a goal"),
     "unknown-part-size": (["--fit", "--part", "xc7a35tcpg236-1"], "xc7z020"),
     "two-goals": (["--fit", "--target-cycles", "900"], "--fit"),
     "part": (["--part", "xc9z"], "xc7z020clg400-1"),
