@@ -1,4 +1,5 @@
-"""Writes the AXI top around the stream core: ``rtl/<name>_axi.v``, its registers, its file list.
+"""Writes the AXI top around the stream core: ``rtl/<name>_axi.v``, its registers, its file list,
+and ``vivado/package_ip.tcl``, which makes an IP of them.
 
 Input: a ``Design`` whose stream core ``emit_verilog`` has written. It decides ports and Vivado's
 interface attributes; what the parts do stands in ``hw/``.
@@ -9,20 +10,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import __version__
 from .design import FLAG_DEPTH, PORT_DEPTH, Design
 from .emit_verilog import RtlFiles, copy_library
+from .emit_vivado import DEFAULT_PART
 from .registers import (
     ADDRESS_WIDTH,
+    CORE_RANGE,
     REGISTERS,
     Access,
     Register,
     constants,
     frame_bytes,
+    model_hash,
     stream_bytes,
 )
 from .render import identifier, render, write_text
 
 FILE_LIST = "rtl/files_axi.f"
+PACKAGE_SCRIPT = "vivado/package_ip.tcl"
+VENDOR = "lenetgen"
 BUSES = "s_axi:s_axis:m_axis"
 FRAMES = FLAG_DEPTH + PORT_DEPTH + 2  # frames between input and output, and some to spare
 WORD_BITS = ADDRESS_WIDTH - 2
@@ -104,6 +111,25 @@ class AxiContext:
     frames: int
 
 
+@dataclass(frozen=True)
+class IpContext:
+    """What ``package_ip.tcl.j2`` is rendered with."""
+
+    banner: str
+    module: str
+    part: str
+    verilog: tuple[str, ...]
+    memory: tuple[str, ...]
+    vendor: str
+    version: str
+    revision: int
+    display: str
+    description: str
+    parameters: tuple[str, ...]
+    range: int
+    registers: tuple[Register, ...]
+
+
 def emit(design: Design, core: RtlFiles, banner: str, out: Path) -> RtlFiles:
     """Write the AXI top to ``out/rtl`` beside the core's files ``core``.
 
@@ -122,7 +148,10 @@ def emit(design: Design, core: RtlFiles, banner: str, out: Path) -> RtlFiles:
     new = [*written, *(name for name in library if f"rtl/{name}" not in core.verilog)]
     verilog = (*(f"rtl/{name}" for name in new), *core.verilog)
     write_text(out / FILE_LIST, "".join(f"{Path(name).name}\n" for name in verilog))
-    return RtlFiles(context.module, verilog, core.memory, FILE_LIST)
+    files = RtlFiles(context.module, verilog, core.memory, FILE_LIST)
+    script = render("vivado/package_ip.tcl.j2", {"m": ip_context(design, files, banner)})
+    write_text(out / PACKAGE_SCRIPT, script)
+    return files
 
 
 def axi_context(design: Design, banner: str) -> AxiContext:
@@ -154,6 +183,28 @@ def axi_context(design: Design, banner: str) -> AxiContext:
         in_words=source.words,
         out_bytes=out_bytes,
         frames=FRAMES,
+    )
+
+
+def ip_context(design: Design, files: RtlFiles, banner: str) -> IpContext:
+    """The context of the packaging script; an IP has the generator's version."""
+    major, minor, patch = __version__.split(".")[:3]
+    shape = "x".join(map(str, design.graph.input.shape))
+    return IpContext(
+        banner=banner,
+        module=files.top,
+        part=DEFAULT_PART,
+        verilog=files.verilog,
+        memory=files.memory,
+        vendor=VENDOR,
+        version=f"{major}.{minor}",
+        revision=int(patch),
+        display=f"{design.name} CNN accelerator",
+        description=f"Images {shape}, {design.graph.output.size} results, "
+        f"model {model_hash(design)}",
+        parameters=tuple(one.name for one in axi_context(design, banner).parameters),
+        range=CORE_RANGE,
+        registers=REGISTERS,
     )
 
 
@@ -211,7 +262,7 @@ def _lite_ports() -> tuple[Port, ...]:
         "ar": (True, {"addr": ADDRESS_WIDTH, "prot": 3}),
         "r": (False, {"data": 32, "resp": 2}),
     }
-    ports = []
+    ports: list[Port] = []
     for channel, (sent, signals) in channels.items():
         ahead, back = ("input ", "output") if sent else ("output", "input ")
         for name, bits in {**signals, "valid": 0, "ready": 0}.items():
