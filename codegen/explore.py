@@ -20,7 +20,7 @@ from .errors import UserError
 from .feeds import Feed, window_cycles
 from .ir import Conv2D, Graph, Op, Tensor, WeightedOp
 from .layout import StreamLayout, input_layout
-from .narrowing import used_width, weight_width
+from .narrowing import can_pack, used_width, weight_width
 from .resources import Resources, design_resources, stage_resources, total
 from .schedule import (
     Fold,
@@ -129,7 +129,10 @@ class Explorer:
         chosen = legal[:FOLDS_TRIED] + _sparse_folds(op, source, layer, goal)
         if nonzero_digits(op) <= CONSTANT_DIGITS:
             chosen.append(layer.constant())
-        in_luts = [replace(fold, lut=True) for fold in chosen if not fold.constant]
+        chosen = [
+            replace(fold, packed=not fold.constant and can_pack(op, x, fold.pe)) for fold in chosen
+        ]
+        in_luts = [replace(fold, lut=True, packed=False) for fold in chosen if not fold.constant]
         if used_width(x) + weight_width(op) <= DSP_MINIMUM:
             chosen = [fold for fold in chosen if fold.constant]
         chosen += in_luts

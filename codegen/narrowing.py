@@ -5,11 +5,16 @@ The declared types stay in the C++ interface; only multipliers, memories and con
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 
 from .formats import bits_for
 from .ir import Tensor, WeightedOp
+from .sparsity import blocks
+
+DSP_FACTOR_BITS, DSP_INPUT_BITS = 25, 18  # of a DSP48E1's multiplier, both signed (UG479)
 
 
 def weight_shift(op: WeightedOp) -> int:
@@ -29,6 +34,38 @@ def weight_width(op: WeightedOp) -> int:
     values = narrow_weights(op)
     low, high = int(values.min(initial=0)), int(values.max(initial=0))
     return max(bits_for(min(low, -1), high)[1], 2)
+
+
+def with_borrows(grid: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Blocks (chunks, rounds, PE, SIMD) as they are stored for two products a DSP slice.
+
+    Of two outputs the lower one's weight, where it is negative, borrows 1 from the other's.
+    """
+    stored = grid.copy()
+    pairs = grid.shape[2] // 2
+    stored[:, :, 1::2] -= grid[:, :, : 2 * pairs : 2] < 0
+    return stored
+
+
+@functools.lru_cache(maxsize=1024)
+def packed_width(op: WeightedOp, pe: int) -> int:
+    """Bits that hold every weight stored for two products a DSP slice, ``pe`` outputs at once."""
+    inputs = np.arange(op.weights.values.size // op.weights.shape[-1])[None]
+    stored = with_borrows(blocks(narrow_weights(op), inputs, pe))
+    return max(bits_for(min(int(stored.min()), -1), max(int(stored.max()), 0))[1], 2)
+
+
+def stored_width(op: WeightedOp, pe: int, packed: bool) -> int:
+    """Bits of a weight in memory and at its multiplier."""
+    return packed_width(op, pe) if packed else weight_width(op)
+
+
+def can_pack(op: WeightedOp, x: Tensor, pe: int) -> bool:
+    """Whether two outputs' products with an input of ``x`` fit a DSP48E1's 25 x 18 bits."""
+    used, signed = used_width(x), x.range[0] < 0
+    if pe < 2 or used > DSP_INPUT_BITS - (not signed):
+        return False
+    return used + 2 * packed_width(op, pe) <= DSP_FACTOR_BITS
 
 
 def used_width(x: Tensor) -> int:

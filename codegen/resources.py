@@ -13,7 +13,7 @@ from .design import PORT_DEPTH, Design, Stage
 from .errors import UserError
 from .feeds import Feed
 from .ir import AvgPool2D, Conv2D, InputTable, MaxPool2D, WeightedOp, WindowOp
-from .narrowing import used_width, weight_width
+from .narrowing import stored_width, used_width, weight_width
 
 BRAM_BITS = 36 * 1024
 BRAM_WORD = 72  # bits of a BRAM36's widest port, 512 words deep
@@ -210,7 +210,8 @@ def _folded(stage: Stage, op: WeightedOp) -> Resources:
     if simd < lanes:
         chunks = -(-lanes // simd)
         select = simd * stage.x.fmt.width * (-(-chunks // 4) + chunks / 16)
-    weights = _rom(stage.vector_cycles, pe * simd * weight_width(op))
+    bits = stored_width(op, pe, stage.fold.packed)
+    weights = _rom(stage.vector_cycles, pe * simd * bits)
     if stage.steps:  # with the flags of each step
         weights += _rom(stage.vector_cycles, max((stage.rounds - 1).bit_length(), 1) + 3)
     biases = _rom(stage.rounds, pe * acc)
@@ -221,7 +222,7 @@ def _folded(stage: Stage, op: WeightedOp) -> Resources:
             + pe * (tree + acc + op.out.fmt.width)
             + simd * stage.x.fmt.width
             + 60,
-            dsp=0 if stage.fold.lut else pe * simd,
+            dsp=stage.fold.slices,
         )
         + weights
         + biases

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from .design import Stage
 from .ir import InputTable, Lookup, WeightedOp
-from .narrowing import narrow_weights, weight_width
+from .narrowing import narrow_weights, stored_width, with_borrows
 from .rtl_stage import rounding_half, sum_width
 from .sparsity import blocks, input_order
 from .weight_memory import packed_rows, weight_memory
@@ -39,11 +39,13 @@ def weight_words(stage: Stage) -> tuple[list[int], int]:
     op, fold = stage.op, stage.fold
     order = input_order(op, stage.source, stage.chunks, fold.simd)
     grid = blocks(narrow_weights(op), order, fold.pe)
+    if fold.packed:
+        grid = with_borrows(grid)
     lanes = grid.reshape(stage.chunks * stage.rounds, -1)
     if stage.steps:
         lanes = lanes[[step.chunk * stage.rounds + step.round for step in stage.steps]]
         lanes[[step.filler for step in stage.steps]] = 0
-    bits = weight_width(op)
+    bits = stored_width(op, fold.pe, fold.packed)
     words, wide = pack_words(lanes, bits), bits * lanes.shape[1]
     return packed_rows(words, wide, weight_memory(len(words), wide).pack)
 

@@ -21,7 +21,7 @@ from .ir import (
     Relu,
     WeightedOp,
 )
-from .narrowing import used_width, weight_shift, weight_width
+from .narrowing import stored_width, used_width, weight_shift
 from .rtl_average import average_parameters
 from .rtl_parts import Link, Parameter, Part, parameters
 from .rtl_windows import flat_pool_parameters, window_module
@@ -320,19 +320,20 @@ def _mvu_parameters(stage: Stage, op: WeightedOp, name: str) -> tuple[Parameter,
     assert stage.fold is not None and op.accumulator is not None and op.weights.format is not None
     product = stage.x.fmt.fraction_bits + op.weights.format.fraction_bits
     fraction = op.accumulator.format.fraction_bits
-    lanes = stage.fold.pe * stage.fold.simd * weight_width(op)
-    memory = weight_memory(stage.vector_cycles, lanes)
+    fold = stage.fold
+    width = stored_width(op, fold.pe, fold.packed)
+    memory = weight_memory(stage.vector_cycles, fold.pe * fold.simd * width)
     return (
         *parameters(
-            PE=stage.fold.pe,
-            SIMD=stage.fold.simd,
+            PE=fold.pe,
+            SIMD=fold.simd,
             CHUNKS=stage.chunks,
             ROUNDS=stage.rounds,
             IN_WIDTH=stage.x.fmt.width,
             IN_SIGNED=int(stage.x.range[0] < 0),
             USED_WIDTH=used_width(stage.x),
-            STYLE=int(stage.fold.lut),
-            WEIGHT_WIDTH=weight_width(op),
+            STYLE=1 if fold.lut else 2 if fold.packed else 0,
+            WEIGHT_WIDTH=width,
             ACC_WIDTH=sum_width(op),
             PRODUCT_SHIFT=fraction - product + weight_shift(op),
             RELU=int(op.activation.relu),

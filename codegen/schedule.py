@@ -28,6 +28,7 @@ class Fold:
     ``constant``: all of them at once, the weights hard-wired as additions (distributed arithmetic).
     ``lut``: its multipliers are built of LUTs, not of DSP slices.
     ``units``: line buffers of a convolution that take turns, so that rows follow without a pause.
+    ``packed``: two products of an input, for two outputs, share a DSP slice.
     ``sparse``: blocks of PE x SIMD weights that are all zero take no cycle and no memory.
     """
 
@@ -37,11 +38,19 @@ class Fold:
     units: int = 1
     lut: bool = False
     sparse: bool = False
+    packed: bool = False
 
     @property
     def multipliers(self) -> int:
         """Products of two variables per cycle."""
         return 0 if self.constant else self.pe * self.simd
+
+    @property
+    def slices(self) -> int:
+        """DSP slices its products take."""
+        if self.constant or self.lut:
+            return 0
+        return (-(-self.pe // 2) if self.packed else self.pe) * self.simd
 
 
 @dataclass(frozen=True)

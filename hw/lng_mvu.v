@@ -17,7 +17,7 @@ module lng_mvu #(
     parameter integer IN_WIDTH      = 8,   // bits of one input, >= 1
     parameter integer IN_SIGNED     = 1,   // 1: inputs are signed
     parameter integer USED_WIDTH    = IN_WIDTH,  // low bits of an input that carry its value
-    parameter integer STYLE         = 0,   // of the multipliers: 0 DSP, 1 LUTs
+    parameter integer STYLE         = 0,   // of the multipliers: 0 DSP, 1 LUTs, 2 two a DSP
     parameter integer WEIGHT_WIDTH  = 8,   // bits of one weight, signed, >= 1
     parameter integer ACC_WIDTH     = 20,  // bits of the exact sum, signed, >= 2
     parameter integer PRODUCT_SHIFT = 0,   // accumulator minus product fraction bits, >= 0
@@ -53,11 +53,12 @@ module lng_mvu #(
         end
     endgenerate
 
-    localparam integer PRODUCT     = (STYLE == 0) ? 2
+    localparam integer PRODUCT     = (STYLE != 1) ? 2
                                    : (USED_WIDTH + WEIGHT_WIDTH <= 6) ? 1
                                    : 1 + $clog2((WEIGHT_WIDTH + 1) / 2);
     // from a word and its weights to its sum
     localparam integer DELAY       = $clog2(SIMD) + PRODUCT;
+    localparam integer PRODUCT_WIDTH = USED_WIDTH + WEIGHT_WIDTH;
     localparam integer ROUND_WIDTH = (ROUNDS > 1) ? $clog2(ROUNDS) : 1;
 
     // the step at hand
@@ -85,6 +86,7 @@ module lng_mvu #(
     wire [ROUND_WIDTH-1:0]  early_round;
 
     wire [PE*SIMD*WEIGHT_WIDTH-1:0] weights;
+    wire [PE*SIMD*PRODUCT_WIDTH-1:0] products;
     wire [PE*ACC_WIDTH-1:0]         biases;
     wire [PE*ACC_WIDTH-1:0]         sums;
     wire [PE*OUT_WIDTH-1:0]         results;
@@ -198,16 +200,28 @@ module lng_mvu #(
         .data_q(biases)
     );
 
+    lng_products #(
+        .PE          (PE),
+        .SIMD        (SIMD),
+        .IN_WIDTH    (IN_WIDTH),
+        .IN_SIGNED   (IN_SIGNED),
+        .USED_WIDTH  (USED_WIDTH),
+        .STYLE       (STYLE),
+        .WEIGHT_WIDTH(WEIGHT_WIDTH)
+    ) u_products (
+        .clk(clk),
+        .ce (ce),
+        .x  (x_q),
+        .w  (weights),
+        .y  (products)
+    );
+
     genvar p;
     generate
         for (p = 0; p < PE; p = p + 1) begin : gen_pe
             lng_pe #(
                 .SIMD         (SIMD),
-                .IN_WIDTH     (IN_WIDTH),
-                .IN_SIGNED    (IN_SIGNED),
-                .USED_WIDTH   (USED_WIDTH),
-                .STYLE        (STYLE),
-                .WEIGHT_WIDTH (WEIGHT_WIDTH),
+                .PRODUCT_WIDTH(PRODUCT_WIDTH),
                 .ACC_WIDTH    (ACC_WIDTH),
                 .PRODUCT_SHIFT(PRODUCT_SHIFT),
                 .ROUNDS       (ROUNDS),
@@ -215,8 +229,7 @@ module lng_mvu #(
             ) u_pe (
                 .clk       (clk),
                 .ce        (ce),
-                .x         (x_q),
-                .w         (weights[p*SIMD*WEIGHT_WIDTH +: SIMD*WEIGHT_WIDTH]),
+                .products  (products[p*SIMD*PRODUCT_WIDTH +: SIMD*PRODUCT_WIDTH]),
                 .bias      (biases[p*ACC_WIDTH +: ACC_WIDTH]),
                 .valid     (valid_q[DELAY]),
                 .first     (sum_first_q),

@@ -1,6 +1,6 @@
-// lng_pe: one output lane of a folded matrix-vector product.
-// acc[round] = (first ? bias : acc[round]) + (sum over SIMD of x * w) * 2^PRODUCT_SHIFT.
-// The sum of an x comes clog2(SIMD) + P cycles of ce after it, P being lng_product's latency, and y
+// lng_pe: one output lane of a folded matrix-vector product: adds products up.
+// acc[round] = (first ? bias : acc[round]) + (sum over SIMD of products) * 2^PRODUCT_SHIFT.
+// The sum of products comes clog2(SIMD) cycles of ce after them, and y
 // one cycle later; throughput 1 per cycle. valid, first and round come with the sum; next_first,
 // next_round and bias one cycle before it (with a single accumulator bias is a constant). Of
 // several accumulators none takes two sums in a row: it is read while the one before is added.
@@ -8,27 +8,22 @@
 `default_nettype none
 module lng_pe #(
     parameter integer SIMD          = 4,   // products per cycle, >= 1
-    parameter integer IN_WIDTH      = 8,   // bits of one input, >= 1
-    parameter integer IN_SIGNED     = 1,   // 1: inputs are signed
-    parameter integer USED_WIDTH    = IN_WIDTH,  // low bits of an input that carry its value
-    parameter integer STYLE         = 0,   // of the multipliers: 0 DSP, 1 LUTs
-    parameter integer WEIGHT_WIDTH  = 8,   // bits of one weight, signed, >= 1
+    parameter integer PRODUCT_WIDTH = 16,  // bits of one product, signed, >= 1
     parameter integer ACC_WIDTH     = 20,  // bits of the accumulator, signed, >= 2
     parameter integer PRODUCT_SHIFT = 0,   // accumulator fraction bits minus product fraction bits
     parameter integer ROUNDS        = 4,   // accumulators, >= 1
     parameter integer ROUND_WIDTH   = 2    // bits of round, 2^ROUND_WIDTH >= ROUNDS
 ) (
-    input  wire                         clk,
-    input  wire                         ce,
-    input  wire [SIMD*IN_WIDTH-1:0]     x,           // input 0 in the low bits
-    input  wire [SIMD*WEIGHT_WIDTH-1:0] w,           // weight 0 in the low bits
-    input  wire [ACC_WIDTH-1:0]         bias,        // of the next sum's accumulator
-    input  wire                         valid,       // this sum counts
-    input  wire                         first,       // this sum starts a vector
-    input  wire [ROUND_WIDTH-1:0]       round,       // which accumulator takes it
-    input  wire                         next_first,  // the same of the next sum
-    input  wire [ROUND_WIDTH-1:0]       next_round,
-    output reg  [ACC_WIDTH-1:0]         y
+    input  wire                          clk,
+    input  wire                          ce,
+    input  wire [SIMD*PRODUCT_WIDTH-1:0] products,   // product 0 in the low bits
+    input  wire [ACC_WIDTH-1:0]          bias,       // of the next sum's accumulator
+    input  wire                          valid,      // this sum counts
+    input  wire                          first,      // this sum starts a vector
+    input  wire [ROUND_WIDTH-1:0]        round,      // which accumulator takes it
+    input  wire                          next_first, // the same of the next sum
+    input  wire [ROUND_WIDTH-1:0]        next_round,
+    output reg  [ACC_WIDTH-1:0]          y
 );
     generate
         if ((1 << ROUND_WIDTH) < ROUNDS) begin : gen_bad_parameter
@@ -36,17 +31,7 @@ module lng_pe #(
         end
     endgenerate
 
-    localparam integer PRODUCT_WIDTH = USED_WIDTH + WEIGHT_WIDTH;
     localparam integer SUM_WIDTH = PRODUCT_WIDTH + $clog2(SIMD);
-
-    generate
-        if (USED_WIDTH < IN_WIDTH) begin : gen_narrowed
-            // the rest of an input repeats its sign, or is zero
-            // verilator lint_off UNUSEDSIGNAL
-            wire unused = ^x;
-            // verilator lint_on UNUSEDSIGNAL
-        end
-    endgenerate
 
     wire [SIMD*SUM_WIDTH-1:0] operand;
     wire [SUM_WIDTH-1:0]      sum;
@@ -54,25 +39,12 @@ module lng_pe #(
 
     genvar i;
     generate
-        for (i = 0; i < SIMD; i = i + 1) begin : gen_product
-            wire [PRODUCT_WIDTH-1:0] product;
-            lng_product #(
-                .X_WIDTH (USED_WIDTH),
-                .X_SIGNED(IN_SIGNED),
-                .W_WIDTH (WEIGHT_WIDTH),
-                .STYLE   (STYLE)
-            ) u_product (
-                .clk(clk),
-                .ce (ce),
-                .x  (x[i*IN_WIDTH +: USED_WIDTH]),
-                .w  (w[i*WEIGHT_WIDTH +: WEIGHT_WIDTH]),
-                .y  (product)
-            );
+        for (i = 0; i < SIMD; i = i + 1) begin : gen_operand
             lng_resize #(
                 .IN_WIDTH (PRODUCT_WIDTH),
                 .OUT_WIDTH(SUM_WIDTH)
             ) u_operand (
-                .x(product),
+                .x(products[i*PRODUCT_WIDTH +: PRODUCT_WIDTH]),
                 .y(operand[i*SUM_WIDTH +: SUM_WIDTH])
             );
         end

@@ -209,7 +209,7 @@ def _document(
             fold = design.schedule.folds[stage.op.name]
             engine = "constant" if fold.constant else "folded"
             hardware |= {"engine": engine, "pe": fold.pe, "simd": fold.simd, "units": fold.units}
-            hardware |= {"multiplier": "lut" if fold.lut else "dsp"}
+            hardware |= {"multiplier": _multiplier(fold)}
             hardware |= {"multipliers": fold.multipliers, "sparse": fold.sparse}
         hardware |= {"lanes": stage.result.lanes, "fifo": stage.fifo}
         layers.append({**entry, **bounds.get(stage.op.name, {}), "hardware": hardware})
@@ -291,9 +291,18 @@ def load(folder: Path) -> Package:
         raise UserError(f"{path}: not a complete design ({error!r}): emit it again") from None
 
 
+def _multiplier(fold: Fold) -> str:
+    """What products are made of: ``lut``, ``dsp``, or ``packed``, two of them a DSP slice."""
+    return "lut" if fold.lut else "packed" if fold.packed else "dsp"
+
+
 def _fold(hardware: dict[str, Any]) -> Fold:
     constant = {"constant": True, "folded": False}[hardware["engine"]]
-    lut = {"lut": True, "dsp": False}[hardware["multiplier"]]
+    lut, packed = {
+        "lut": (True, False),
+        "dsp": (False, False),
+        "packed": (False, True),
+    }[hardware["multiplier"]]
     return Fold(
         int(hardware["pe"]),
         int(hardware["simd"]),
@@ -301,6 +310,7 @@ def _fold(hardware: dict[str, Any]) -> Fold:
         int(hardware["units"]),
         lut,
         sparse=bool(hardware["sparse"]),
+        packed=packed,
     )
 
 

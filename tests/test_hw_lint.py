@@ -149,14 +149,22 @@ LEGAL: dict[str, list[Parameters]] = {
     ],
     "lng_packet_output": _sets(COUNT_WIDTH=(1,)),
     "lng_pe": [
-        *_sets(SIMD=(1, 3), IN_SIGNED=(0, 1), ROUNDS=(1, 4)),
+        *_sets(SIMD=(1, 3), ROUNDS=(1, 4)),
         {"PRODUCT_SHIFT": 5},
-        {"IN_WIDTH": 1, "WEIGHT_WIDTH": 1},
-        *_sets(USED_WIDTH=(3, 8), STYLE=(0, 1)),
+        {"PRODUCT_WIDTH": 1},
     ],
     "lng_product": [
         *_sets(X_WIDTH=(1, 3, 7), W_WIDTH=(1, 2, 3, 8), STYLE=(0, 1)),
         {"X_SIGNED": 1, "STYLE": 1, "WIDTH": 20},
+    ],
+    "lng_product_pair": [
+        {"X_WIDTH": x, "X_SIGNED": signed, "W_WIDTH": w}
+        for x, signed, w in ((1, 0, 1), (1, 1, 1), (8, 0, 8), (18, 1, 3), (17, 0, 2))
+    ],
+    "lng_products": [
+        *_sets(PE=(1, 2, 5), SIMD=(1, 3), STYLE=(0, 1, 2)),
+        *_sets(USED_WIDTH=(3, 8), STYLE=(0, 2), IN_SIGNED=(0, 1)),
+        {"IN_WIDTH": 1, "WEIGHT_WIDTH": 1, "STYLE": 2},
     ],
     "lng_pipe_control": _sets(DEPTH=(0, 1, 2, 9)),
     "lng_reduce_tree": _sets(OPERANDS=(1, 2, 3, 7), WIDTH=(1, 8), OPERATION=(0, 1, 2)),
@@ -269,6 +277,9 @@ ILLEGAL = [
     ("lng_packet_input", {"LAST_BYTES": 0}, "lng_packet_input_bytes_out_of_range"),
     ("lng_pe", {"ROUNDS": 5}, "lng_pe_round_width_too_small"),
     ("lng_product", {"WIDTH": 10}, "lng_product_width_too_small"),
+    ("lng_product_pair", {"X_WIDTH": 9, "W_WIDTH": 9}, "lng_product_pair_wider_than_a_dsp48e1"),
+    ("lng_product_pair", {"X_WIDTH": 18, "W_WIDTH": 2}, "lng_product_pair_wider_than_a_dsp48e1"),
+    ("lng_products", {"STYLE": 3}, "lng_products_unknown_style"),
     ("lng_reduce_tree", {"OPERATION": 3}, "lng_reduce_tree_unknown_operation"),
     ("lng_requantize", {"ROUNDING": 7}, "lng_round_up_unknown_rounding"),
     ("lng_requantize", {"OVERFLOW": -1}, "lng_overflow_unknown_mode_or_width"),
