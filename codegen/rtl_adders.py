@@ -17,6 +17,8 @@ from .rtl_parts import Parameter, parameters
 from .rtl_stage import StageModule, activation_parameters, rounding_half, sum_cast
 from .sparsity import input_order
 
+SHIFTS = 2  # copies of a value that make a shift register of it
+
 
 @dataclass(frozen=True)
 class InputWire:
@@ -30,11 +32,15 @@ class InputWire:
 
 @dataclass(frozen=True)
 class Register:
-    """``name <= expression`` in one pipeline level."""
+    """``name <= expression`` in one pipeline level.
+
+    ``reset``: synthesis must not make it the end of a shift register, which is slow to read.
+    """
 
     name: str
     bits: int
     expression: str
+    reset: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,6 +149,10 @@ class _Writer:
         self.sums = sums  # of the outputs
         self.last = graph.last_use
         self.width = self._widths()
+        self.read = {(output.node, graph.depth) for output in graph.outputs}  # value, level
+        for index, adder in enumerate(graph.adders):
+            level = graph.values[graph.inputs + index].level - 1
+            self.read |= {(adder.a, level), (adder.b, level)}
 
     def _widths(self) -> list[int]:
         """Bits of every value that somebody reads, 0 if nobody does."""
@@ -175,7 +185,8 @@ class _Writer:
                 registers.append(Register(self.at(value, number), bits, self._sum(adder, value)))
             elif info.level < number <= self.last[value]:
                 before = self.at(value, number - 1)
-                registers.append(Register(self.at(value, number), bits, before))
+                slow = number - info.level >= SHIFTS and (value, number) in self.read
+                registers.append(Register(self.at(value, number), bits, before, slow))
         return tuple(registers)
 
     def _sum(self, adder: Adder, value: int) -> str:

@@ -52,12 +52,11 @@ module lng_flat_maxpool #(
     localparam integer COUNT_WIDTH = (WORDS > 1) ? $clog2(WORDS) : 1;
     localparam [31:0] LAST_WORD_32 = WORDS - 1;
     localparam [31:0] POOLED_32    = POOLED;
-    localparam [31:0] ROW_32       = ROW;
-    localparam [31:0] USED_32      = USED;
+    localparam [31:0] BACK_32      = ROW - POOLED;
     localparam [31:0] LAST_PHASE_32 = ROWS - 1;
     localparam [COUNT_WIDTH-1:0] LAST_WORD  = LAST_WORD_32[COUNT_WIDTH-1:0];
-    localparam [X_WIDTH-1:0]     ROW_END    = ROW_32[X_WIDTH-1:0];
-    localparam [Y_WIDTH-1:0]     USED_END   = USED_32[Y_WIDTH-1:0];
+    localparam [X_WIDTH-1:0]     FORWARD    = POOLED_32[X_WIDTH-1:0];
+    localparam [X_WIDTH-1:0]     BACK       = BACK_32[X_WIDTH-1:0];
     localparam [P_WIDTH-1:0]     LAST_PHASE = LAST_PHASE_32[P_WIDTH-1:0];
 
     // ---- a word, reduced along the row ----
@@ -82,14 +81,23 @@ module lng_flat_maxpool #(
         end
     end
 
-    // ---- row, phase and column of that word's first pooled pixel ----
+    // ---- row, phase and column of the first pooled pixel of the word that comes next ----
     reg  [COUNT_WIDTH-1:0] count_q;
     reg  [X_WIDTH-1:0]     x_q;
     reg  [Y_WIDTH-1:0]     y_q;
     reg  [P_WIDTH-1:0]     phase_q;  // y mod ROWS
-    wire [X_WIDTH-1:0]     x_far = x_q + POOLED_32[X_WIDTH-1:0];
-    wire                   wrap  = x_far >= ROW_END;
+    wire                   wrap;
     wire [P_WIDTH-1:0]     phase_next = (phase_q == LAST_PHASE) ? {P_WIDTH{1'b0}} : phase_q + 1'b1;
+
+    lng_between #(
+        .WIDTH(X_WIDTH),
+        .LOW  (ROW - POOLED),
+        .HIGH (ROW - 1),
+        .MAX  (ROW - 1)
+    ) u_wrap (
+        .x(x_q),
+        .y(wrap)
+    );
 
     always @(posedge clk) begin
         if (rst) begin
@@ -97,7 +105,7 @@ module lng_flat_maxpool #(
             x_q     <= {X_WIDTH{1'b0}};
             y_q     <= {Y_WIDTH{1'b0}};
             phase_q <= {P_WIDTH{1'b0}};
-        end else if (valid_q && leave) begin
+        end else if (accept) begin
             if (count_q == LAST_WORD) begin
                 count_q <= {COUNT_WIDTH{1'b0}};
                 x_q     <= {X_WIDTH{1'b0}};
@@ -105,7 +113,7 @@ module lng_flat_maxpool #(
                 phase_q <= {P_WIDTH{1'b0}};
             end else begin
                 count_q <= count_q + 1'b1;
-                x_q     <= wrap ? x_far - ROW_END : x_far;
+                x_q     <= wrap ? x_q - BACK : x_q + FORWARD;
                 y_q     <= y_q + {{(Y_WIDTH - 1){1'b0}}, wrap};
                 phase_q <= wrap ? phase_next : phase_q;
             end
@@ -166,23 +174,59 @@ module lng_flat_maxpool #(
             end
         end
         for (k = 0; k < GROUPS; k = k + 1) begin : gen_complete
-            localparam [31:0] AT_32 = k * GROUP;
-            wire [X_WIDTH-1:0] x = x_q + AT_32[X_WIDTH-1:0];
-            wire               below = x >= ROW_END;  // in the next row
-            wire [Y_WIDTH-1:0] y = y_q + {{(Y_WIDTH - 1){1'b0}}, below};
-            assign complete[k] = (below ? phase_next : phase_q) == LAST_PHASE && y < USED_END;
+            wire below;  // in the row after the word's first
+            wire here_used;
+            wire below_used;
+            lng_between #(
+                .WIDTH(X_WIDTH),
+                .LOW  (ROW - k * GROUP),
+                .HIGH (ROW - 1),
+                .MAX  (ROW - 1)
+            ) u_below (
+                .x(x_q),
+                .y(below)
+            );
+            lng_between #(
+                .WIDTH(Y_WIDTH),
+                .LOW  (0),
+                .HIGH (USED - 1),
+                .MAX  (HEIGHT)
+            ) u_here_used (
+                .x(y_q),
+                .y(here_used)
+            );
+            lng_between #(
+                .WIDTH(Y_WIDTH),
+                .LOW  (0),
+                .HIGH (USED - 2),
+                .MAX  (HEIGHT)
+            ) u_below_used (
+                .x(y_q),
+                .y(below_used)
+            );
+            assign complete[k] = (below ? phase_next : phase_q) == LAST_PHASE
+                                 && (below ? below_used : here_used);
         end
     endgenerate
 
+    // what the registered word completes
+    reg  [GROUPS-1:0] complete_q;
+    reg               any_q;
+    always @(posedge clk) begin
+        if (accept) begin
+            complete_q <= complete;
+            any_q      <= |complete;
+        end
+    end
+
     // ---- words that hold groups wait; groups leave one by one ----
-    wire                  any = |complete;
     wire                  room;
     wire [WORD-1:0]       head;
     wire [GROUPS-1:0]     head_groups;
     wire                  head_valid;
     wire                  head_ready;
 
-    assign leave = !any || room;
+    assign leave = !any_q || room;
 
     lng_fifo #(
         .DATA_WIDTH(WORD + GROUPS),
@@ -190,8 +234,8 @@ module lng_flat_maxpool #(
     ) u_fifo (
         .clk          (clk),
         .rst          (rst),
-        .s_axis_tdata ({complete, pooled}),
-        .s_axis_tvalid(valid_q && any),
+        .s_axis_tdata ({complete_q, pooled}),
+        .s_axis_tvalid(valid_q && any_q),
         .s_axis_tready(room),
         .m_axis_tdata ({head_groups, head}),
         .m_axis_tvalid(head_valid),

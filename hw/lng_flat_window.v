@@ -49,14 +49,19 @@ module lng_flat_window #(
     localparam integer LINE   = LAG + 1 + (BEHIND + PIXELS - 1) / PIXELS;
     localparam integer START  = (LINE - 1 - LAG) * PIXELS;  // place of the emitted word's pixel 0
 
-    localparam integer X_WIDTH     = (WIDTH > 1) ? $clog2(WIDTH) : 1;
-    localparam integer Y_WIDTH     = (HEIGHT > 1) ? $clog2(HEIGHT) : 1;
+    // Words start at multiples of COLUMN_STEP: columns are counted in steps.
+    localparam integer STEPS       = WIDTH / COLUMN_STEP;
+    localparam integer JUMP        = PIXELS / COLUMN_STEP;  // from word to word
+    localparam integer X_WIDTH     = (STEPS > 1) ? $clog2(STEPS) : 1;
+    localparam integer Y_WIDTH     = $clog2(HEIGHT + 2);
     localparam integer COUNT_WIDTH = (WORDS > 1) ? $clog2(WORDS) : 1;
     localparam integer WORD_BITS   = PIXELS * DATA_WIDTH;
 
     localparam [31:0] LAST_WORD_32 = WORDS - 1;
-    localparam [31:0] PIXELS_32    = PIXELS;
-    localparam [31:0] WIDTH_32     = WIDTH;
+    localparam [31:0] JUMP_32      = JUMP;
+    localparam [31:0] BACK_32      = STEPS - JUMP;
+    localparam [X_WIDTH-1:0] FORWARD = JUMP_32[X_WIDTH-1:0];
+    localparam [X_WIDTH-1:0] BACK    = BACK_32[X_WIDTH-1:0];
     localparam [COUNT_WIDTH-1:0] LAST_WORD = LAST_WORD_32[COUNT_WIDTH-1:0];
 
     // ---- the line: oldest pixel in the low bits; tags of the words not yet emitted ----
@@ -123,13 +128,12 @@ module lng_flat_window #(
         end
     end
 
-    // ---- row and column of the offered word's first pixel ----
+    // ---- row and column of the first pixel of the word that will be offered next ----
     reg [COUNT_WIDTH-1:0] word_q;
-    reg [X_WIDTH:0]       x_q;
-    reg [Y_WIDTH:0]       y_q;
-    wire                  arrives;  // the word that will be offered next is a real one
-    wire [X_WIDTH:0]      x_far  = x_q + PIXELS_32[X_WIDTH:0];
-    wire                  x_wrap = x_far >= WIDTH_32[X_WIDTH:0];
+    reg [X_WIDTH-1:0]     x_q;
+    reg [Y_WIDTH-1:0]     y_q;
+    wire                  arrives;  // a real word will be offered in the next cycle
+    wire                  x_wrap;
 
     generate
         if (LAG == 0) begin : gen_arrives_now
@@ -139,68 +143,114 @@ module lng_flat_window #(
         end
     endgenerate
 
+    lng_between #(
+        .WIDTH(X_WIDTH),
+        .LOW  (STEPS - JUMP),
+        .HIGH (STEPS - 1),
+        .MAX  (STEPS - 1)
+    ) u_wrap (
+        .x(x_q),
+        .y(x_wrap)
+    );
+
     always @(posedge clk) begin
         if (rst) begin
-            word_q <= LAST_WORD;
-            x_q    <= {(X_WIDTH + 1){1'b0}};
-            y_q    <= {(Y_WIDTH + 1){1'b0}};
+            word_q <= {COUNT_WIDTH{1'b0}};
+            x_q    <= {X_WIDTH{1'b0}};
+            y_q    <= {Y_WIDTH{1'b0}};
         end else if (arrives) begin
             if (word_q == LAST_WORD) begin
                 word_q <= {COUNT_WIDTH{1'b0}};
-                x_q    <= {(X_WIDTH + 1){1'b0}};
-                y_q    <= {(Y_WIDTH + 1){1'b0}};
+                x_q    <= {X_WIDTH{1'b0}};
+                y_q    <= {Y_WIDTH{1'b0}};
             end else begin
                 word_q <= word_q + 1'b1;
-                x_q    <= x_wrap ? x_far - WIDTH_32[X_WIDTH:0] : x_far;
-                y_q    <= y_q + {{Y_WIDTH{1'b0}}, x_wrap};
+                x_q    <= x_wrap ? x_q - BACK : x_q + FORWARD;
+                y_q    <= y_q + { {(Y_WIDTH - 1){1'b0}}, x_wrap};
             end
         end
     end
 
-    // ---- windows, masked where they leave the image ----
+    // ---- windows, masked where they leave the image; the masks are there with their word ----
     genvar i;
     genvar r;
     genvar c;
     generate
         for (i = 0; i < PIXELS; i = i + 1) begin : gen_pixel
-            localparam [31:0] I_32 = i;
-            localparam integer X_MIN = i % COLUMN_STEP;  // least and largest column of this place
-            localparam integer X_MAX = WIDTH - COLUMN_STEP + X_MIN;
-            wire [X_WIDTH:0] far  = x_q + I_32[X_WIDTH:0];
-            wire             over = far >= WIDTH_32[X_WIDTH:0];
-            wire [X_WIDTH:0] x    = over ? far - WIDTH_32[X_WIDTH:0] : far;
-            wire [Y_WIDTH:0] y    = y_q + {{Y_WIDTH{1'b0}}, over};
-            wire [ROWS-1:0]    row_inside;
-            wire [COLUMNS-1:0] column_inside;
+            // over: this pixel lies in the row after the word's first one
+            localparam integer OVER = (WIDTH - i + COLUMN_STEP - 1) / COLUMN_STEP;
+            wire               over;
+            wire [ROWS-1:0]    row_here;
+            wire [ROWS-1:0]    row_below;
+            wire [COLUMNS-1:0] column_here;
+            wire [COLUMNS-1:0] column_below;
+            reg  [ROWS-1:0]    row_inside_q;
+            reg  [COLUMNS-1:0] column_inside_q;
+            lng_between #(
+                .WIDTH(X_WIDTH),
+                .LOW  (OVER),
+                .HIGH (STEPS - 1),
+                .MAX  (STEPS - 1)
+            ) u_over (
+                .x(x_q),
+                .y(over)
+            );
             for (r = 0; r < ROWS; r = r + 1) begin : gen_row
                 // 0 <= y + r - PAD_TOP < HEIGHT
                 lng_between #(
-                    .WIDTH(Y_WIDTH + 1),
+                    .WIDTH(Y_WIDTH),
                     .LOW  (PAD_TOP - r),
                     .HIGH (HEIGHT - 1 + PAD_TOP - r),
                     .MAX  (HEIGHT - 1)
-                ) u_row (
-                    .x(y),
-                    .y(row_inside[r])
+                ) u_here (
+                    .x(y_q),
+                    .y(row_here[r])
+                );
+                lng_between #(
+                    .WIDTH(Y_WIDTH),
+                    .LOW  (PAD_TOP - r - 1),
+                    .HIGH (HEIGHT - 2 + PAD_TOP - r),
+                    .MAX  (HEIGHT - 1)
+                ) u_below (
+                    .x(y_q),
+                    .y(row_below[r])
                 );
             end
             for (c = 0; c < COLUMNS; c = c + 1) begin : gen_column
-                // 0 <= x + c - PAD_LEFT < WIDTH
+                // 0 <= x * COLUMN_STEP + i + c - PAD_LEFT < WIDTH, or one WIDTH more; PAD_LEFT of
+                // them are added and taken away so that nothing divided is negative
+                localparam integer OUT   = i + c - PAD_LEFT + PAD_LEFT * WIDTH;
+                localparam integer FLOOR = OUT / COLUMN_STEP - PAD_LEFT * STEPS;
                 lng_between #(
-                    .WIDTH(X_WIDTH + 1),
-                    .LOW  ((X_MIN + c >= PAD_LEFT) ? 0 : PAD_LEFT - c),
-                    .HIGH (WIDTH - 1 + PAD_LEFT - c),
-                    .MAX  (X_MAX)
-                ) u_column (
-                    .x(x),
-                    .y(column_inside[c])
+                    .WIDTH(X_WIDTH),
+                    .LOW  (-FLOOR),
+                    .HIGH (STEPS - 1 - FLOOR),
+                    .MAX  (STEPS - 1)
+                ) u_here (
+                    .x(x_q),
+                    .y(column_here[c])
                 );
+                lng_between #(
+                    .WIDTH(X_WIDTH),
+                    .LOW  (STEPS - FLOOR),
+                    .HIGH (2 * STEPS - 1 - FLOOR),
+                    .MAX  (STEPS - 1)
+                ) u_below (
+                    .x(x_q),
+                    .y(column_below[c])
+                );
+            end
+            always @(posedge clk) begin
+                if (arrives) begin
+                    row_inside_q    <= over ? row_below : row_here;
+                    column_inside_q <= over ? column_below : column_here;
+                end
             end
             for (r = 0; r < ROWS; r = r + 1) begin : gen_tap_row
                 for (c = 0; c < COLUMNS; c = c + 1) begin : gen_tap
                     localparam integer PLACE = START + i + (r - PAD_TOP) * WIDTH + c - PAD_LEFT;
                     assign m_axis_tdata[((i*ROWS+r)*COLUMNS+c)*DATA_WIDTH +: DATA_WIDTH] =
-                        (row_inside[r] && column_inside[c])
+                        (row_inside_q[r] && column_inside_q[c])
                             ? line_q[PLACE*DATA_WIDTH +: DATA_WIDTH] : {DATA_WIDTH{1'b0}};
                 end
             end

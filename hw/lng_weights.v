@@ -4,7 +4,8 @@
 // share a memory row: what is deeper than a block RAM becomes wide instead, without a multiplexer
 // behind the memory.
 // Latency 1 cycle from next, throughput 1 word per cycle. next may be high while ready only; ready
-// is low for up to three cycles after reset. Reset: synchronous, active high, control bits only.
+// is low in the first cycle after reset if PACK > 1. Reset: synchronous, active high, control bits
+// only; it fetches the first row.
 `default_nettype none
 module lng_weights #(
     parameter integer DATA_WIDTH = 8,   // bits per word, >= 1
@@ -28,15 +29,17 @@ module lng_weights #(
     localparam integer ROWS       = (WORDS + PACK - 1) / PACK;
     localparam integer ROW_WIDTH  = PACK * DATA_WIDTH;
     localparam integer ADDR_WIDTH = (ROWS > 1) ? $clog2(ROWS) : 1;
-    localparam [31:0] LAST_ROW_32 = ROWS - 1;
-    localparam [ADDR_WIDTH-1:0] LAST_ROW = LAST_ROW_32[ADDR_WIDTH-1:0];
+    localparam [31:0] LAST_ROW_32  = ROWS - 1;
+    localparam [31:0] FIRST_ROW_32 = (BLOCK != 0 && ROWS > 1) ? 1 : 0;  // fetched after reset
+    localparam [ADDR_WIDTH-1:0] LAST_ROW  = LAST_ROW_32[ADDR_WIDTH-1:0];
+    localparam [ADDR_WIDTH-1:0] FIRST_ROW = FIRST_ROW_32[ADDR_WIDTH-1:0];
 
     reg  [ADDR_WIDTH-1:0] row_q;  // the row to fetch
     wire                  fetch;
 
     always @(posedge clk) begin
         if (rst) begin
-            row_q <= {ADDR_WIDTH{1'b0}};
+            row_q <= FIRST_ROW;
         end else if (fetch) begin
             row_q <= (row_q == LAST_ROW) ? {ADDR_WIDTH{1'b0}} : row_q + 1'b1;
         end
@@ -64,27 +67,20 @@ module lng_weights #(
             // A block RAM is too slow for what a multiplier does before its first register, so
             // this one has to stay outside of the DSP slice: those can't start with ones.
             reg [DATA_WIDTH-1:0] word_q;
-            reg                  fetched_valid_q;
+            wire [ADDR_WIDTH-1:0] row = rst ? {ADDR_WIDTH{1'b0}} : row_q;
             initial begin
                 $readmemh(INIT_FILE, mem);
                 word_q = {DATA_WIDTH{1'b1}};
             end
             assign data_q = word_q;
             always @(posedge clk) begin
-                if (fetch) begin
-                    fetched_q <= mem[row_q];
-                end
-            end
-            always @(posedge clk) begin
-                if (rst) begin
-                    fetched_valid_q <= 1'b0;
-                end else if (fetch) begin
-                    fetched_valid_q <= 1'b1;
+                if (rst || fetch) begin
+                    fetched_q <= mem[row];
                 end
             end
             if (PACK == 1) begin : gen_words
-                assign ready = fetched_valid_q;
-                assign fetch = next || !fetched_valid_q;
+                assign ready = 1'b1;
+                assign fetch = next;
                 always @(posedge clk) begin
                     if (next) begin
                         word_q <= fetched_q;
@@ -101,9 +97,9 @@ module lng_weights #(
                 wire row_end = place_q == ((held_row_q == LAST_ROW)
                                    ? SHORT_PLACE_32[PLACE_WIDTH-1:0]
                                    : LAST_PLACE_32[PLACE_WIDTH-1:0]);
-                wire hold = fetched_valid_q && (!held_valid_q || (next && row_end));
+                wire hold = !held_valid_q || (next && row_end);
                 assign ready = held_valid_q;
-                assign fetch = hold || !fetched_valid_q;
+                assign fetch = hold;
                 always @(posedge clk) begin
                     if (hold) begin
                         held_q <= fetched_q;
