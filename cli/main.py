@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "synth": ("synth", "Measure resources and logic delays with Yosys."),
     "vivado": ("vivado", "Build with Vivado or Vitis HLS, and read their reports."),
     "cosim": ("cosim", "Run the cocotb bench, on Vitis HLS' Verilog too."),
+    "package": ("package", "Write a zip for a PYNQ board: driver, notebook, vectors, bitstream."),
 }
 
 
