@@ -14,11 +14,19 @@ from lenetgen.codegen.errors import UserError
 from lenetgen.codegen.registers import CORE_BASE, DMA_BASE
 from lenetgen.codegen.schedule import make_schedule
 from lenetgen.sim.package import Options, load, write
-from lenetgen.vivado.tclcheck import TclCheckError, World, check_folder, check_script, tcl_word
+from lenetgen.vivado.tclcheck import (
+    TclCheckError,
+    World,
+    check_folder,
+    check_hls_config,
+    check_script,
+    tcl_word,
+)
 
 from .wide_networks import WIDE
 
 COMMON = "vivado/common.tcl"
+IP = "vivado/package_ip.tcl"
 BD = "vivado/02_block_design.tcl"
 
 
@@ -60,6 +68,7 @@ def steps(folder: Path, upto: int = 6, world: World | None = None, args: tuple[s
 def test_scripts_of_all_boards_pass(tmp_path, board, pixels):
     out = emit(tmp_path / "out", board, pixels)
     traces = check_folder(out)
+    assert traces[IP].named("ipx::save_core")
     assert traces[f"vivado/{STEPS[-1]}.tcl"].state["top"] == "system_wrapper"
     assert traces["vivado/create_project.tcl"].state["part"] == BOARDS[board].part
     check_script(out / "vivado/create_project.tcl", "vivado", world=World(boards=None))
@@ -284,3 +293,50 @@ def test_where_a_mistake_is(folder):
     with pytest.raises(TclCheckError) as caught:
         steps(folder)
     assert str(caught.value).startswith(f"common.tcl:{line}: launch_runs has no option -job")
+
+
+IP_MUTATIONS = [
+    ("ipx::save_core $core\n", "", r"the packaged core is not saved"),
+    ("ipx::check_integrity $core\n", "", r"ipx::save_core: the core was not checked"),
+    ("-vendor lenetgen ", "", r"without -vendor the IP gets a name"),
+    ("ipx::package_project -root_dir", "ipx::package_project -rootdir", r"has no option -rootdir"),
+    (
+        "-of_objects $core]\n    }\n\n    # 4",
+        "]\n    }\n\n    # 4",
+        r"user_parameters needs -of_obj",
+    ),
+    ("foreach name {PIXELS", "foreach name {PIXEL", r"get_user_parameters: nothing matches 'PIXEL"),
+    ("enablement_value false", "enablement_value no", r"enablement_value is 'no'; allowed: true"),
+    ("set_property access $access", "set_property acces $access", r"register has no property 'acc"),
+    ("CONTROL 0x20", "CONTROL 0x1C", r"CONTROL: offset '0x1C' is taken"),
+    ("    rtl/core_axi_regs.v\n", "", r"uses core_axi_regs, and .*core_axi_regs\.v is not added"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), IP_MUTATIONS)
+def test_mutation_of_the_packaging_is_found(folder, old, new, message):
+    text = (folder / IP).read_text()
+    assert old in text
+    (folder / IP).write_text(text.replace(old, new))
+    with pytest.raises(TclCheckError) as caught:
+        check_script(folder / IP, "vivado")
+    assert re.search(message, caught.value.message), caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("syn.top=", "syn.topp=", r"section \[hls\] has no 'syn\.topp=core'"),
+        ("syn.file=core.cpp", "syn.file=cor.cpp", r"syn\.file: there is no file cor\.cpp"),
+        ("[hls]", "[hlss]", r"there is no section \[hlss\]"),
+        ("clock=10.000ns\n", "", r"clock is missing"),
+    ],
+)
+def test_mistake_in_the_configuration_is_found(emitted, tmp_path, old, new, message):
+    text = (emitted / "hls/hls_config.cfg").read_text()
+    assert old in text
+    shutil.copytree(emitted / "hls", tmp_path / "hls")
+    assert check_hls_config(emitted / "hls/hls_config.cfg")["syn.top"] == ["core"]
+    (tmp_path / "hls/hls_config.cfg").write_text(text.replace(old, new))
+    with pytest.raises(TclCheckError, match=message):
+        check_hls_config(tmp_path / "hls/hls_config.cfg")

@@ -146,6 +146,57 @@ def tcl_word(text: str) -> str:
     return re.sub(r"([\s{}\[\]$\"\\;])", r"\\\1", text)
 
 
+# Keys of a configuration file of v++ and vitis-run (UG1399, HLS Config File Commands) by section;
+# True where the value is a file or folder beside it.
+_CONFIG_KEYS = {
+    "": {"part": False},
+    "hls": {
+        "flow_target": False,
+        "clock": False,
+        "clock_uncertainty": False,
+        "syn.top": False,
+        "syn.file": True,
+        "syn.cflags": False,
+        "syn.csimflags": False,
+        "tb.file": True,
+        "tb.cflags": False,
+        "csim.argv": False,
+        "package.output.format": False,
+        "package.ip.vendor": False,
+        "package.ip.library": False,
+        "package.ip.version": False,
+    },
+}
+
+
+def check_hls_config(path: Path) -> dict[str, list[str]]:
+    """Check ``hls_config.cfg``: its keys, and that its files exist; return the values by key.
+
+    Raises ``TclCheckError`` as for a script.
+    """
+    section = ""
+    values: dict[str, list[str]] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        if text.startswith("["):
+            section = text.strip("[]")
+            if section not in _CONFIG_KEYS:
+                raise TclCheckError(path, number, f"there is no section {text}")
+            continue
+        key, _, value = text.partition("=")
+        if key not in _CONFIG_KEYS[section] or not value:
+            raise TclCheckError(path, number, f"section [{section}] has no '{text}'")
+        if _CONFIG_KEYS[section][key] and not (path.parent / value).exists():
+            raise TclCheckError(path, number, f"{key}: there is no file {value}")
+        values.setdefault(key, []).append(value)
+    for key in ("part", "clock", "syn.top", "syn.file", "tb.file", "flow_target"):
+        if key not in values:
+            raise TclCheckError(path, 0, f"{key} is missing")
+    return values
+
+
 def check_folder(folder: Path, world: World | None = None) -> dict[str, TclTrace]:
     """Check every script of an emitted folder; return the traces by script name.
 
@@ -153,9 +204,11 @@ def check_folder(folder: Path, world: World | None = None) -> dict[str, TclTrace
     another (under the name of the last). Raises as ``check_script`` does.
     """
     names = ["vivado/create_project.tcl", "vivado/build.tcl"]
+    names += ["vivado/package_ip.tcl"] * (folder / "vivado/package_ip.tcl").is_file()
     traces = {name: check_script(folder / name, "vivado", world=world) for name in names}
     steps = [folder / "vivado" / f"{step}.tcl" for step in STEPS]
     if steps[0].is_file():
         traces[f"vivado/{STEPS[-1]}.tcl"] = check_script(steps, "vivado", world=world)
+    check_hls_config(folder / "hls/hls_config.cfg")
     traces["hls/run_hls.tcl"] = check_script(folder / "hls/run_hls.tcl", "vitis_hls", ["all"])
     return traces

@@ -2,8 +2,9 @@
 
 Input: an emitted folder and the folder of that Verilog. Output: a ``CosimReport``. The top module
 has other names (``pixels_TDATA``, ``ap_clk``, ...): its ports are read from the text, and a wrapper
-gives them the names of the emitted core. Expected results are those of the golden model. Left out are the tests that ask for what the C++ does not promise: the predicted number of cycles,
-and malformed frames (it counts words and looks at no TLAST).
+gives them the names of the emitted core. Expected results are those of the golden model. Left out
+are the tests that ask for what the C++ does not promise: the predicted number of cycles, and
+malformed frames (it counts words and looks at no TLAST).
 """
 
 from __future__ import annotations

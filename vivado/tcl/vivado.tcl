@@ -92,6 +92,7 @@ source [file join [file dirname [info script]] vivado_design.tcl]
 source [file join [file dirname [info script]] vivado_ip.tcl]
 source [file join [file dirname [info script]] vivado_bd.tcl]
 source [file join [file dirname [info script]] vivado_bd_rules.tcl]
+source [file join [file dirname [info script]] vivado_ipx.tcl]
 
 # The version as a number, 20192 for 2019.2.
 proc vivado::number {} {

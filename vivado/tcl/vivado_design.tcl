@@ -26,6 +26,8 @@ proc vivado::set_property {given plain} {
         foreach {name value} $pairs {
             if {[string match bd_cell@* $object]} {
                 configure [object bd_cell $object] $name $value
+            } elseif {[string match ipx_*@* $object]} {
+                ipx::set_one [string tolower $name] $value $object
             } else {
                 set_one [string tolower $name] $value $object
             }
@@ -301,6 +303,7 @@ proc vivado::at_end {by_exit} {
     variable project
     variable sets
     variable stale
+    ipx::at_end
     if {$project eq "" || [dict get $project memory]} {
         set project {}
         variable design 0
