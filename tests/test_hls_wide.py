@@ -22,7 +22,7 @@ from .rtl_zoo import Net
 from .wide_networks import WIDE, Wide, plan
 
 # Compiled with machine integers and with exact widths: together every port, feed and engine.
-MACHINE = ("w_lenet_8", "w_odd_4", "w_same_9", "w_pools_12", "w_pool_first_7", "w_valid_8")
+MACHINE = ("w_lenet_28", "w_odd_4", "w_same_9", "w_pools_12", "w_pool_first_7", "w_valid_8")
 MACHINE += ("w_below_a_word", "w_ends_wide_7", "w_average_6")
 EXACT = ("w_lenet_2", "w_pools_9", "w_narrow_row", "w_average_7", "w_vector", "w_dense", "w_column")
 EXACT += ("w_valid_7", "w_overlap_8", "w_relu", "padded", "strided", "skipping")
