@@ -366,3 +366,28 @@ async def interrupts(dut):
     await bench.packet(0)  # a packet that is too short
     await bench.flushed()
     assert (await bench.read("IRQ_STATUS"), dut.irq.value) == (ERROR, 1)
+
+
+@cocotb.test()
+async def event_and_clear_at_once(dut):
+    """A result's event in the very cycle in which software clears the bit is not lost."""
+    bench = await started(dut)
+    met = 0
+    for wait in range(LATENCY - 8, LATENCY + 4):
+        await bench.write("IRQ_STATUS", DONE)
+        await bench.packet(0)
+        while dut.s_axis_tvalid.value != 1 or dut.s_axis_tready.value != 1:
+            await RisingEdge(dut.aclk)
+        await ClockCycles(dut.aclk, wait)
+        clear = bench.lite.init_write(REGISTERS["IRQ_STATUS"], bytes([DONE, 0, 0, 0]))
+        expected = bool(dut.irq_status.value)
+        for _ in range(30):
+            await RisingEdge(dut.aclk)
+            event = bool(int(dut.result_taken.value) and int(dut.m_axis_tlast.value))
+            cleared = dut.write_strobe.value == 1
+            met += event and cleared
+            expected = event or (expected and not cleared)
+        await clear.wait()
+        await bench.results(0)
+        assert await bench.read("IRQ_STATUS") == expected, f"cleared {wait} cycles after the start"
+    assert met, "the two never met"

@@ -27,6 +27,7 @@ from lenetgen.codegen.schedule import schedule
 from lenetgen.models.datasets import load
 from lenetgen.sim.golden import GoldenModel
 from lenetgen.sim.pynq_board import Behaviour, BusError
+from lenetgen.sim.pynq_package import MAX_BYTES
 from lenetgen.sim.rtl import BATCH
 
 from .pynq_boards import Rig, emitted, rig, unpacked
@@ -366,6 +367,7 @@ def test_mnist_through_lenet5(tmp_path: Path, require_data: Callable[[str], Path
     floats = float_graph("lenet5")
     graph = to_typed_graph(floats, preset("mixed", floats))
     lenet5 = rig(build_design("lenet5", graph, schedule(graph, None, 220)), tmp_path)
+    assert (tmp_path / "unpacked" / "package.zip").stat().st_size < MAX_BYTES
     data = load("mnist", "test").first(MNIST_IMAGES)
     expected = golden(lenet5, data.images)
     with lenet5.running() as (_, driver):
