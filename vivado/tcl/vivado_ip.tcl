@@ -15,7 +15,7 @@ namespace eval ip {
         xilinx.com:ip:smartconnect {1.0 20171}
         xilinx.com:ip:proc_sys_reset {5.0 20131}
         xilinx.com:ip:xlconcat {2.1 20131}
-        xilinx.com:inline_hdl:ilconcat {1.0 20242}
+        xilinx.com:inline_hdl:ilconcat {1.0 20251}
     }
     variable widths {8 16 32 64 128 256 512 1024}
     variable memory_widths {32 64 128 256 512 1024}
