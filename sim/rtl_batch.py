@@ -58,7 +58,8 @@ class Play:
     """What one design is fed.
 
     ``words`` (words, bytes). Word i is offered after ``holds[i]`` results (and, where that
-    number changes, nothing has moved for ``settle`` cycles), and after a reset if ``resets[i]``.
+    number changes, nothing has moved for ``settle`` cycles), after a reset if ``resets[i]``, and
+    ``waits[i]`` cycles later than it could be.
     The run ends when ``expect`` results have left since the last reset and nothing has moved for
     ``settle`` cycles. ``gap``/``stall``: percent of cycles at which a pause of 1..``burst`` cycles
     begins.
@@ -68,6 +69,7 @@ class Play:
     expect: int
     holds: npt.NDArray[np.uint32] | None = None
     resets: npt.NDArray[np.bool_] | None = None
+    waits: npt.NDArray[np.uint32] | None = None
     gap: int = 0
     stall: int = 0
     burst: int = 1
@@ -163,6 +165,7 @@ class Batch:
                 assert play.words.shape == (count, storage_bytes(dut.in_bits)), name
                 holds = np.zeros(count, np.uint32) if play.holds is None else play.holds
                 resets = np.zeros(count, np.bool_) if play.resets is None else play.resets
+                waits = np.zeros(count, np.uint32) if play.waits is None else play.waits
                 head = [
                     play.gap,
                     play.stall,
@@ -173,7 +176,8 @@ class Batch:
                     count,
                 ]
                 stream.write(np.array(head, "<u8").tobytes())
-                stream.write(holds.astype("<u4").tobytes() + resets.astype("u1").tobytes())
+                stream.write(holds.astype("<u4").tobytes() + waits.astype("<u4").tobytes())
+                stream.write(resets.astype("u1").tobytes())
                 stream.write(np.ascontiguousarray(play.words).tobytes())
         command = [str(self.executable), str(source), str(target), str(cycles), str(int(wiggle))]
         run_tool(command, cwd=self.memory)

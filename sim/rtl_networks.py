@@ -148,8 +148,12 @@ class Network:
         stall: int = 0,
         burst: int = 1,
         seed: int = 1,
+        waits: npt.NDArray[np.uint32] | None = None,
     ) -> Play:
-        """Those frames, in order; ``isolated``: each after the result of the one before."""
+        """Those frames, in order; ``isolated``: each after the result of the one before.
+
+        ``waits``: idle cycles in front of each word of all frames.
+        """
         words: list[int] = []
         holds: list[int] = []
         for place, frame in enumerate(frames):
@@ -160,6 +164,7 @@ class Network:
             to_words(words, self.design.source.lanes * 8 + 1),
             len(frames) * self.outputs,
             np.array(holds, dtype=np.uint32),
+            waits=waits,
             gap=gap,
             stall=stall,
             burst=burst,
