@@ -14,6 +14,7 @@ from .errors import UserError
 from .feeds import Feed
 from .ir import AvgPool2D, Conv2D, InputTable, MaxPool2D, WeightedOp, WindowOp
 from .narrowing import stored_width, used_width, weight_width
+from .weight_memory import weight_memory
 
 BRAM_BITS = 36 * 1024
 BRAM_WORD = 72  # bits of a BRAM36's widest port, 512 words deep
@@ -211,9 +212,11 @@ def _folded(stage: Stage, op: WeightedOp) -> Resources:
         chunks = -(-lanes // simd)
         select = simd * stage.x.fmt.width * (-(-chunks // 4) + chunks / 16)
     bits = stored_width(op, pe, stage.fold.packed)
-    weights = _rom(stage.vector_cycles, pe * simd * bits)
-    if stage.steps:  # with the flags of each step
-        weights += _rom(stage.vector_cycles, max((stage.rounds - 1).bit_length(), 1) + 3)
+    words = stage.vector_cycles
+    rows = weight_memory(words, pe * simd * bits)
+    weights = _rom(rows.rows(words), pe * simd * bits * rows.pack)
+    if stage.steps:  # the round of each step, and its flags
+        weights += _deep_rom(words, max((stage.rounds - 1).bit_length(), 1) + 3)
     biases = _rom(stage.rounds, pe * acc)
     return (
         Resources(
@@ -227,6 +230,14 @@ def _folded(stage: Stage, op: WeightedOp) -> Resources:
         + weights
         + biases
     )
+
+
+def _deep_rom(depth: int, bits: int) -> Resources:
+    """lng_rom of narrow words: block RAM in the shape that takes the fewest."""
+    if depth <= LUTRAM_DEPTH:
+        return _rom(depth, bits)
+    shapes = ((BRAM_WORD >> halvings, 512 << halvings) for halvings in range(4))
+    return Resources(bram=float(min(-(-bits // w) * -(-depth // d) for w, d in shapes)))
 
 
 def _rom(depth: int, bits: int) -> Resources:
