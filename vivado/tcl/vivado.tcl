@@ -34,10 +34,10 @@ check::declare write_checkpoint {[-force] [-cell <arg>] [-logic_function_strippe
 
 check::declare version {[-short] [-quiet] [-verbose]}
 check::declare open_project {[-read_only] [-quiet] [-verbose] [<name>]}
-check::declare get_board_parts {[-regexp] [-nocase] [-latest_file_version] [-latest_hw_revision] [-filter <arg>] [-of_objects <args>] [-quiet] [-verbose] [<patterns>]}
+check::declare get_board_parts {[-regexp] [-nocase] [-latest_file_version] [-latest_hw_revision] [-filter <arg>] [-quiet] [-verbose] [<patterns>...]}
 check::declare reset_run {[-prev_step] [-from_step <arg>] [-noclean_dir] [-quiet] [-verbose] <run>}
 check::declare report_power {[-no_propagation] [-hier <arg>] [-hierarchical_depth <arg>] [-file <arg>] [-name <arg>] [-format <arg>] [-xpe <arg>] [-l <arg>] [-return_string] [-append] [-rpx <arg>] [-quiet] [-verbose]}
-check::declare report_route_status {[-return_string] [-file <arg>] [-append] [-of_objects <args>] [-route_type <arg>] [-list_all_nets] [-show_all] [-boolean_check <arg>] [-name <arg>] [-quiet] [-verbose]}
+check::declare report_route_status {[-return_nets] [-return_string] [-file <arg>] [-append] [-of_objects <args>] [-route_type <arg>] [-list_all_nets] [-show_all] [-dump_routes] [-has_routing] [-boolean_check <arg>] [-ignore_cache] [-to_load] [-quiet] [-verbose]}
 check::declare create_bd_design {[-dir <arg>] [-cell <arg>] [-quiet] [-verbose] <name>}
 check::declare get_ipdefs {[-regexp] [-nocase] [-filter <arg>] [-of_objects <args>] [-all] [-quiet] [-verbose] [<patterns>...]}
 check::declare create_bd_cell {[-vlnv <arg>] [-type <arg>] [-reference <arg>] [-revision <arg>] [-quiet] [-verbose] <name>}

@@ -76,8 +76,11 @@ proc vivado::open_project {given plain} {
 proc vivado::get_board_parts {given plain} {
     set found {}
     foreach name [dict keys [dict get $::check::world boards]] {
-        if {[string match [pattern $plain] $name]} {
-            lappend found board_part@$name
+        foreach wanted [expr {[llength $plain] ? $plain : "*"}] {
+            if {[string match $wanted $name]} {
+                lappend found board_part@$name
+                break
+            }
         }
     }
     return $found
