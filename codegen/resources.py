@@ -213,8 +213,8 @@ def _folded(stage: Stage, op: WeightedOp) -> Resources:
         select = simd * stage.x.fmt.width * (-(-chunks // 4) + chunks / 16)
     bits = stored_width(op, pe, stage.fold.packed)
     words = stage.vector_cycles
-    rows = weight_memory(words, pe * simd * bits)
-    weights = _rom(rows.rows(words), pe * simd * bits * rows.pack)
+    laid = weight_memory(words, pe * simd * bits)
+    weights = _rom(laid.rows(words), pe * simd * bits * laid.pack)
     if stage.steps:  # the round of each step, and its flags
         weights += _deep_rom(words, max((stage.rounds - 1).bit_length(), 1) + 3)
     biases = _rom(stage.rounds, pe * acc)
