@@ -24,6 +24,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "crosscheck": ("crosscheck", "Compare every layer with hls4ml's C++ for the same network."),
     "fuzz": ("fuzz", "Compare golden model, C++ and RTL on random networks."),
     "train": ("train", "Train a network of the zoo."),
+    "prune": ("prune", "Remove weights, filters or neurons of a trained model."),
+    "qat": ("qat", "Train a model with quantizers: given or learned types."),
     "evaluate": ("evaluate", "Measure accuracies on the integers of the hardware."),
     "precision": ("precision", "Show or write the per-layer types of a model."),
     "estimate": ("estimate", "Estimate cycles and resources per layer, in seconds."),

@@ -23,7 +23,7 @@ from . import zoo
 from .archive import write_model
 from .datasets import Dataset, Images, load
 from .recipe import Recipe
-from .training_step import batches, make_step
+from .training_step import Extras, batches, make_step
 
 
 @dataclass(frozen=True)
@@ -144,9 +144,7 @@ def train(
             f"{network} takes images {tuple(model.input_shape[1:])}, "
             f"{dataset} has {data.images.shape[1:]}"
         )
-    history, best = _fit(tf, keras, model, data, recipe, progress)
-    chosen = max(history, key=lambda e: (e.validation_accuracy, -e.validation_loss))
-    model.set_weights(best)
+    history, chosen = fit(tf, keras, model, data, recipe, progress)
     result = TrainingResult(
         network=network,
         dataset=dataset,
@@ -157,14 +155,21 @@ def train(
         test_accuracy=accuracy(model, test),
         test_images=len(test.images),
         history=tuple(history),
-        versions={
-            "keras": keras.__version__,
-            "tensorflow": tf.__version__,
-            "numpy": np.__version__,
-        },
+        versions=versions(),
     )
     write_model(model, out)
     return result
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes a training, by package."""
+    import tensorflow as tf
+
+    return {
+        "keras": import_keras().__version__,
+        "tensorflow": tf.__version__,
+        "numpy": np.__version__,
+    }
 
 
 def check_output(out: Path, *, overwrite: bool) -> None:
@@ -177,15 +182,21 @@ def check_output(out: Path, *, overwrite: bool) -> None:
         raise UserError(f"{out}: exists; give --force to replace it")
 
 
-def _fit(
+def fit(
     tf: Any,
     keras: Any,
     model: Any,
     data: Dataset,
     recipe: Recipe,
-    progress: Progress | None,
-) -> tuple[list[Epoch], list[npt.NDArray[np.float32]]]:
-    """Train ``model``; return the history and the weights of the best validation epoch."""
+    progress: Progress | None = None,
+    extras: Extras | None = None,
+) -> tuple[list[Epoch], Epoch]:
+    """Train ``model``; it gets the weights of the best validation epoch, which is also returned.
+
+    Returns (all epochs, the best one). ``UserError`` for labels out of range and a loss that stops
+    being finite.
+    """
+    extras = extras or Extras()
     assert data.labels is not None
     classes = int(model.output_shape[-1])
     if int(data.labels.max()) >= classes or int(data.labels.min()) < 0:
@@ -194,13 +205,15 @@ def _fit(
     steps = math.ceil(len(chosen) / recipe.batch)
     held = Dataset(data.images[kept], data.labels[kept], data.name, data.source)
     steps_data = batches(tf, data.images[chosen], data.labels[chosen], recipe)
-    step = make_step(tf, keras, model, recipe, steps * recipe.epochs)
+    step = make_step(tf, keras, model, recipe, steps * recipe.epochs, extras)
     history: list[Epoch] = []
     best: list[npt.NDArray[np.float32]] = []
-    score = (-1.0, 0.0)
+    score, best_epoch = (-1.0, 0.0), Epoch(0, 0.0, 0.0, 0.0, 0.0)
     for number in range(1, recipe.epochs + 1):
         start, losses = time.perf_counter(), 0.0
         for index, (images, labels) in enumerate(steps_data, 1):
+            if extras.before_step:
+                extras.before_step((number - 1) * steps + index - 1)
             loss = float(step(images, labels))
             if not math.isfinite(loss):
                 raise UserError(
@@ -213,19 +226,21 @@ def _fit(
         epoch = Epoch(
             number,
             losses / steps,
-            *_evaluate(keras, model, held),
+            *_evaluate(model, held, extras.logits),
             time.perf_counter() - start,
         )
         history.append(epoch)
-        if (epoch.validation_accuracy, -epoch.validation_loss) > score:
-            score = (epoch.validation_accuracy, -epoch.validation_loss)
+        reached = (epoch.validation_accuracy, -epoch.validation_loss)
+        if number >= extras.first_choice and (not best or reached > score):
+            score, best_epoch = reached, epoch
             best = [np.array(weight) for weight in model.get_weights()]
         if progress:
             progress(steps, steps, epoch)
-    return history, best
+    model.set_weights(best)
+    return history, best_epoch
 
 
-def _evaluate(keras: Any, model: Any, held: Dataset) -> tuple[float, float]:
+def _evaluate(model: Any, held: Dataset, logits: bool) -> tuple[float, float]:
     """Return (mean cross-entropy, accuracy) over ``held``."""
     scores = np.concatenate(
         [
@@ -234,6 +249,9 @@ def _evaluate(keras: Any, model: Any, held: Dataset) -> tuple[float, float]:
         ]
     )
     assert held.labels is not None
+    if logits:
+        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+        scores /= scores.sum(axis=1, keepdims=True)
     right = scores[np.arange(len(scores)), held.labels]
     loss = float(-np.log(np.maximum(right, 1e-12)).mean())
     return loss, float((scores.argmax(axis=1) == held.labels).mean())

@@ -8,10 +8,30 @@ training repeats itself exactly on the same machine.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from .datasets import Images, Labels
 from .recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What pruning and quantized training add to a training.
+
+    ``variables``: what is trained, all that is trainable if None; ``masks``: (variable, mask of
+    zeros and ones) of the weights that stay zero; ``logits``: the model ends without softmax;
+    ``own_losses``: the model's layers have losses of their own; ``before_step``: called with the
+    number of each step, from 0; ``first_choice``: the first epoch that may be chosen as the best.
+    """
+
+    variables: list[Any] | None = None
+    masks: list[tuple[Any, Any]] = field(default_factory=list)
+    logits: bool = False
+    own_losses: bool = False
+    before_step: Callable[[int], None] | None = None
+    first_choice: int = 1
 
 
 def batches(tf: Any, images: Images, labels: Labels, recipe: Recipe) -> Any:
@@ -21,7 +41,9 @@ def batches(tf: Any, images: Images, labels: Labels, recipe: Recipe) -> Any:
     return data.batch(recipe.batch).map(lambda x, y: (tf.cast(x, tf.float32) / 255.0, y))
 
 
-def make_step(tf: Any, keras: Any, model: Any, recipe: Recipe, total: int) -> Any:
+def make_step(
+    tf: Any, keras: Any, model: Any, recipe: Recipe, total: int, extras: Extras | None = None
+) -> Any:
     """Return a compiled function (images, labels) -> loss that takes one optimizer step.
 
     ``total`` is the number of steps of the whole training, for the learning-rate schedule.
@@ -33,9 +55,12 @@ def make_step(tf: Any, keras: Any, model: Any, recipe: Recipe, total: int) -> An
         optimizer = keras.optimizers.Adam(rate)
     else:
         optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
-    optimizer.build(model.trainable_variables)
+    extras = extras or Extras()
+    trained = model.trainable_variables if extras.variables is None else extras.variables
+    optimizer.build(trained)
     classes = int(model.output_shape[-1])
-    kernels = [v for v in model.trainable_variables if len(v.shape) > 1]
+    kernels = [v for v in trained if len(v.shape) > 1]
+    masks = {variable.path: mask for variable, mask in extras.masks}
     hidden = [layer for layer in model.layers[:-1] if layer.weights]
     watched = model
     if recipe.activity_limit:
@@ -52,22 +77,29 @@ def make_step(tf: Any, keras: Any, model: Any, recipe: Recipe, total: int) -> An
         for place, kernel in enumerate(kernels[: len(exact)], 1):
             own = key + tf.constant([place * 1000003, 0], tf.int64)
             half = recipe.weight_noise / 2
-            kernel.assign_add(tf.random.stateless_uniform(kernel.shape, own, -half, half))
+            noise = tf.random.stateless_uniform(kernel.shape, own, -half, half)
+            kernel.assign_add(noise * masks[kernel.path] if kernel.path in masks else noise)
         with tf.GradientTape() as tape:
             result = watched(images, training=True)
             scores = result[0] if recipe.activity_limit else result
             target = tf.one_hot(labels, classes)
             if recipe.label_smoothing:
                 target = target * (1 - recipe.label_smoothing) + recipe.label_smoothing / classes
-            loss = tf.reduce_mean(keras.losses.categorical_crossentropy(target, scores))
+            loss = tf.reduce_mean(
+                keras.losses.categorical_crossentropy(target, scores, from_logits=extras.logits)
+            )
+            if extras.own_losses:
+                loss += tf.add_n(model.losses)
             if recipe.activity_limit:
                 for values in result[1:]:
                     over = tf.nn.relu(tf.abs(values) - recipe.activity_limit)
                     loss += 0.1 * tf.reduce_mean(tf.reduce_sum(tf.square(over), axis=-1))
-        gradients = tape.gradient(loss, model.trainable_variables)
+        gradients = tape.gradient(loss, trained)
         for kernel, value in zip(kernels, exact, strict=False):
             kernel.assign(value)  # the gradient at the disturbed weights moves the exact ones
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        optimizer.apply_gradients(zip(gradients, trained, strict=True))
+        for variable, mask in extras.masks:
+            variable.assign(variable * mask)
         return loss
 
     return tf.function(step)

@@ -19,11 +19,14 @@ from ..ir import (
     Const,
     Flatten,
     InputTable,
+    MaxPool2D,
     Op,
     Relu,
     Rescaling,
     Reshape,
     Tensor,
+    WeightedOp,
+    ZeroPad,
 )
 from . import conv, dense, pool
 from .keras_runtime import import_keras
@@ -40,6 +43,7 @@ from .quantizers import (
 EXACT_ACTIVATIONS = ("linear", "relu", "relu6", "softmax")
 INPUT_TABLE = "input_quantizer"
 _POINTWISE = (Rescaling, BatchNorm, Relu, Flatten, Reshape)
+_MOVES = (MaxPool2D, ZeroPad, Flatten, Reshape)  # they commute with a scaling
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,7 @@ def tabulated_input(parts: Sequence[tuple[KerasLayer, list[Op]]], start: Tensor)
         if ops and isinstance(ops[0], Cast):
             _check_casts([(layer, ops[1:]), *parts[index + 1 :]])
             after = ops[1:] + [op for _, more in parts[index + 1 :] for op in more]
-            table = _table(layer, front, before, start)
+            table = _without_table(_table(layer, front, before, start), after)
             return _rewired(
                 table, [op for op in before if isinstance(op, (Flatten, Reshape))], after
             )
@@ -223,6 +227,19 @@ def _table(layer: KerasLayer, front: list[Any], before: list[Op], start: Tensor)
     name = layer.fresh(INPUT_TABLE)
     out = Tensor(name, start.shape)
     return InputTable(name=name, x=start.name, out=out, own=own, table=Const(reals))
+
+
+def _without_table(table: InputTable, after: Sequence[Op]) -> Op:
+    """A scaling by 1/256 if that is all ``table`` does: pixels arrive so, and it costs nothing.
+
+    The table stays in front of another quantizer, which would have no weights to scale.
+    """
+    reader = next((op for op in after if not isinstance(op, _MOVES)), None)
+    same = bool((table.table.values == np.arange(256) / 256).all())
+    if not same or not isinstance(reader, WeightedOp):
+        return table
+    scale, offset = Const(np.array([1 / 256])), Const(np.array([0.0]))
+    return Rescaling(name=table.name, x=table.x, out=table.out, scale=scale, offset=offset)
 
 
 HANDLERS: dict[str, Handler] = {
