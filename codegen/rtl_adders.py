@@ -182,7 +182,10 @@ class _Writer:
                 continue
             if info.level == number and value >= self.graph.inputs:
                 adder = self.graph.adders[value - self.graph.inputs]
-                registers.append(Register(self.at(value, number), bits, self._sum(adder, value)))
+                passes = 0 < adder.shift_b < bits  # low bits that no adder stops
+                registers.append(
+                    Register(self.at(value, number), bits, self._sum(adder, value), passes)
+                )
             elif info.level < number <= self.last[value]:
                 before = self.at(value, number - 1)
                 slow = number - info.level >= SHIFTS and (value, number) in self.read

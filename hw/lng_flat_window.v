@@ -6,7 +6,8 @@
 // nothing. The next frame pushes the last windows of a frame out; when there is none yet, dummy
 // words do.
 // Throughput: one word per cycle. Latency from the word that completes a window: 1 cycle.
-// s_axis_tready does not depend on s_axis_tvalid. Reset: control bits only.
+// s_axis_tready does not depend on s_axis_tvalid. Reset: control bits, and
+// pixels that a window reads.
 `default_nettype none
 module lng_flat_window #(
     parameter integer DATA_WIDTH = 8,   // bits per pixel (all channels), >= 1
@@ -81,6 +82,7 @@ module lng_flat_window #(
     assign s_axis_tready = free;
     assign m_axis_tvalid = emitting;
 
+    genvar k;
     generate
         if (LAG == 0) begin : gen_no_lag
             assign pending = 1'b0;
@@ -105,16 +107,31 @@ module lng_flat_window #(
                 end
             end
         end
-        if (LINE == 1) begin : gen_one_word
-            always @(posedge clk) begin
-                if (shift) begin
-                    line_q <= s_axis_tdata;
-                end
+        for (k = 0; k < LINE * PIXELS; k = k + 1) begin : gen_place
+            // A place that some window reads has a reset, or it would be the end of a shift register
+            // of LUTs, which is slow. Row AT / WIDTH of the windows spans SPAN places of the line.
+            localparam integer AT   = k - START + PAD_TOP * WIDTH + PAD_LEFT;
+            localparam integer SPAN = PIXELS + COLUMNS - 1;
+            localparam integer READ = (SPAN > WIDTH || (AT >= 0 && AT % WIDTH < SPAN)) ? 1 : 0;
+            wire [DATA_WIDTH-1:0] newer;
+            if (k >= (LINE - 1) * PIXELS) begin : gen_new
+                assign newer = s_axis_tdata[(k-(LINE-1)*PIXELS)*DATA_WIDTH +: DATA_WIDTH];
+            end else begin : gen_old
+                assign newer = line_q[(k+PIXELS)*DATA_WIDTH +: DATA_WIDTH];
             end
-        end else begin : gen_words
-            always @(posedge clk) begin
-                if (shift) begin
-                    line_q <= {s_axis_tdata, line_q[LINE*WORD_BITS-1:WORD_BITS]};
+            if (READ != 0) begin : gen_read
+                always @(posedge clk) begin
+                    if (rst) begin
+                        line_q[k*DATA_WIDTH +: DATA_WIDTH] <= {DATA_WIDTH{1'b0}};
+                    end else if (shift) begin
+                        line_q[k*DATA_WIDTH +: DATA_WIDTH] <= newer;
+                    end
+                end
+            end else begin : gen_passed
+                always @(posedge clk) begin
+                    if (shift) begin
+                        line_q[k*DATA_WIDTH +: DATA_WIDTH] <= newer;
+                    end
                 end
             end
         end
