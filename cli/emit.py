@@ -31,13 +31,13 @@ from .common import (
 )
 from .estimate import estimate, estimate_line
 from .goals import Goals, goal_options, planned
-from .presets import preset_precision
+from .presets import preset_model, preset_precision
 
 BENCH_IMAGES = 8  # frames of the stimulus that comes with the benches
 
 
 @click.command(name="emit", context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("model", default="lenet5")
+@click.argument("model", required=False)
 @click.option(
     "--precision",
     help="q8.8, q6.6, q4.4, mixed, auto, or a TOML file (lenetgen precision --dump writes one); "
@@ -60,7 +60,7 @@ BENCH_IMAGES = 8  # frames of the stimulus that comes with the benches
 @click.option("--dump-ir", type=click.Path(path_type=Path), help="Write the graph of every pass.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON only.")
 def command(
-    model: str,
+    model: str | None,
     precision: str | None,
     out: Path | None,
     goals: Goals,
@@ -79,6 +79,7 @@ def command(
     Example: lenetgen emit --precision mixed --out build/lenet5-mixed
     """
     console = Console(file=sys.stderr, quiet=as_json, highlight=False)
+    model = model or preset_model(preset)
     part, clock_ns = _target(part, board, clock_mhz)
     design_name = _design_name(name, model)
     with console.status("loading the model (TensorFlow takes a few seconds)"):

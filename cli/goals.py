@@ -110,7 +110,7 @@ def goal_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--preset",
             type=click.Choice(list(PRESETS)),
-            help=f"Goals with a name, and for the bundled LeNet-5 its types. {presets}.",
+            help=f"Goals with a name, a bundled model where none is named, its types. {presets}.",
         ),
         click.option("--target-cycles", type=int, help="Goal: at most this many cycles per frame."),
         click.option(

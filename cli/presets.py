@@ -9,16 +9,20 @@ from pathlib import Path
 from .. import models
 
 LOW = Path(models.__file__).parent / "precisions" / "lenet5-low.toml"
-TYPES_FOR = "lenet5"  # the model whose layers the presets' types were chosen for
+MODEL = "lenet5"  # what a command takes where neither a model nor a preset is named
 
 
 @dataclass(frozen=True)
 class Preset:
-    """Goals by option name, and the types of the bundled LeNet-5's layers."""
+    """Goals by option name, the bundled model they are for, and the types of its layers.
+
+    ``precision`` None: the model's own.
+    """
 
     help: str
-    precision: str
+    precision: str | None
     goals: Mapping[str, int | bool]
+    model: str = MODEL
 
 
 PRESETS: Mapping[str, Preset] = {
@@ -37,9 +41,22 @@ PRESETS: Mapping[str, Preset] = {
         str(LOW),
         {"fit": True, "max_lut": 7000, "max_dsp": 122, "max_bram": 37},
     ),
+    "tiny": Preset(
+        "lenet5-slim-qat without DSP slices and block RAM, a frame every 12,000 cycles",
+        None,
+        {"target_cycles": 12000, "max_dsp": 0, "max_bram": 0},
+        "lenet5-slim-qat",
+    ),
 }
+
+
+def preset_model(preset: str | None) -> str:
+    """The model a preset is for."""
+    return MODEL if preset is None else PRESETS[preset].model
 
 
 def preset_precision(preset: str | None, model: str) -> str | None:
     """The preset's types if ``model`` is the one they were chosen for."""
-    return PRESETS[preset].precision if preset is not None and model == TYPES_FOR else None
+    if preset is None or model != PRESETS[preset].model:
+        return None
+    return PRESETS[preset].precision

@@ -214,7 +214,10 @@ def _folded(stage: Stage, op: WeightedOp) -> Resources:
     bits = stored_width(op, pe, stage.fold.packed)
     words = stage.vector_cycles
     laid = weight_memory(words, pe * simd * bits)
-    weights = _rom(laid.rows(words), pe * simd * bits * laid.pack)
+    if laid.block:
+        weights = _rom(laid.rows(words), pe * simd * bits * laid.pack)
+    else:
+        weights = _lut_rom(words, pe * simd * bits)
     if stage.steps:  # the round of each step, and its flags
         weights += _deep_rom(words, max((stage.rounds - 1).bit_length(), 1) + 3)
     biases = _rom(stage.rounds, pe * acc)
@@ -232,6 +235,11 @@ def _folded(stage: Stage, op: WeightedOp) -> Resources:
     )
 
 
+def _lut_rom(depth: int, bits: int) -> Resources:
+    """A read-only memory of LUTs; a single word is constant wiring."""
+    return Resources(lut=bits * depth / 64 * 0.8, ff=bits) if depth > 1 else Resources()
+
+
 def _deep_rom(depth: int, bits: int) -> Resources:
     """lng_rom of narrow words: block RAM in the shape that takes the fewest."""
     if depth <= LUTRAM_DEPTH:
@@ -245,7 +253,7 @@ def _rom(depth: int, bits: int) -> Resources:
     if depth <= 1:
         return Resources()
     if depth <= LUTRAM_DEPTH or depth * bits < 2048:
-        return Resources(lut=bits * depth / 64 * 0.8, ff=bits)
+        return _lut_rom(depth, bits)
     blocks = -(-bits // BRAM_WORD) * -(-depth // 512)
     if blocks * 2 * BRAM_BITS / 2 > depth * bits * 2:  # half blocks: 18 Kbit, 36 bits wide
         return Resources(bram=-(-bits // (BRAM_WORD // 2)) * -(-depth // 512) / 2)

@@ -91,6 +91,8 @@ def quantized_model(graph: Graph, how: Quantization) -> Any:
     if pending is not None:
         layers.append(hgq.quantizer.Quantizer(pending, name=_fresh("logits", names)))
     model = keras.Sequential(layers, name=graph.name)
+    for quantizer in quantizers(model):  # Keras numbers them through, and their names are stored
+        quantizer.quantizer.name = f"{quantizer.name}_type"
     _set_parameters(model, graph)
     return model
 
@@ -228,13 +230,21 @@ def parameters(model: Any) -> list[Any]:
     return [variable for layer in weighted_layers(model) for variable in (layer.kernel, layer.bias)]
 
 
-def learned_types(model: Any) -> list[Any]:
-    """The variables that are types and learned: numbers of bits that have bounds."""
+def quantizers(model: Any) -> list[Any]:
+    """HGQ2's quantizers of kernels, biases, inputs and of their own, in the order of the layers."""
     found = []
     for layer in model.layers:
-        places = [getattr(layer, name, None) for name in ("_kq", "_iq")]
-        places += [layer] if hasattr(layer, "quantizer") else []
-        for place in places:
-            if place is not None and place.quantizer.i_constraint is not None:
-                found += place.quantizer.trainable_variables
+        places = [getattr(layer, name, None) for name in ("_kq", "_bq", "_iq")]
+        found += [place for place in places if place is not None]
+        found += [layer] if hasattr(layer, "quantizer") else []
     return found
+
+
+def learned_types(model: Any) -> list[Any]:
+    """The variables that are types and learned: numbers of bits that have bounds."""
+    return [
+        variable
+        for quantizer in quantizers(model)
+        if quantizer.quantizer.i_constraint is not None
+        for variable in quantizer.quantizer.trainable_variables
+    ]
