@@ -109,19 +109,13 @@ module lng_window #(
     // is overwritten, as far as it has not been read, less a word.
     reg [COUNT_WIDTH-1:0]         lead_q;
     reg [COUNT_WIDTH-1:0]         room_q;
-    reg [BANK_WIDTH-1:0]          bank_q;       // memory of the window's first row
-    reg [SLOT_WIDTH-1:0]          slot_q;       // and its place there
-    reg [BANK_WIDTH-1:0]          frame_bank_q; // the same for the frame's first window
-    reg [SLOT_WIDTH-1:0]          frame_slot_q;
 
     wire present = !lead_q[COUNT_WIDTH-1];
     wire step;
     wire read   = step && present;
 
-    wire [BANK_WIDTH-1:0]  bank_next;
-    wire [SLOT_WIDTH-1:0]  slot_next;
-    wire [BANK_WIDTH-1:0]  frame_bank_next;
-    wire [SLOT_WIDTH-1:0]  frame_slot_next;
+    wire [BANK_WIDTH-1:0]  bank;  // memory of the window's first row
+    wire [SLOT_WIDTH-1:0]  slot;  // and its place there
     wire [COUNT_WIDTH-1:0] lead_change;
     wire [COUNT_WIDTH-1:0] room_change;
     wire [Y_WIDTH-1:0]     next_y    = read_y_q + 1'b1;
@@ -194,50 +188,22 @@ module lng_window #(
         end
     end
 
-    lng_ring_step #(
+    lng_ring #(
         .ROWS      (ROWS),
         .SLOTS     (SLOTS),
         .BANK_WIDTH(BANK_WIDTH),
         .SLOT_WIDTH(SLOT_WIDTH),
-        .ADDEND    (STRIDE_Y)
-    ) u_row_next (
-        .bank     (bank_q),
-        .slot     (slot_q),
-        .bank_next(bank_next),
-        .slot_next(slot_next)
+        .HEIGHT    (HEIGHT),
+        .STRIDE    (STRIDE_Y),
+        .PAD_TOP   (PAD_TOP)
+    ) u_ring (
+        .clk     (clk),
+        .rst     (rst),
+        .row_done(read && row_end_q),
+        .last_row(last_row_q),
+        .bank_q  (bank),
+        .slot_q  (slot)
     );
-    lng_ring_step #(
-        .ROWS      (ROWS),
-        .SLOTS     (SLOTS),
-        .BANK_WIDTH(BANK_WIDTH),
-        .SLOT_WIDTH(SLOT_WIDTH),
-        .ADDEND    (HEIGHT)
-    ) u_frame_next (
-        .bank     (frame_bank_q),
-        .slot     (frame_slot_q),
-        .bank_next(frame_bank_next),
-        .slot_next(frame_slot_next)
-    );
-
-    localparam [31:0] FIRST_BANK_32 = (ROWS - PAD_TOP) % ROWS;
-    localparam [31:0] FIRST_SLOT_32 = (ROWS * SLOTS - PAD_TOP) / ROWS % SLOTS;
-    localparam [BANK_WIDTH-1:0] FIRST_BANK = FIRST_BANK_32[BANK_WIDTH-1:0];
-    localparam [SLOT_WIDTH-1:0] FIRST_SLOT = FIRST_SLOT_32[SLOT_WIDTH-1:0];
-    always @(posedge clk) begin
-        if (rst) begin
-            bank_q       <= FIRST_BANK;
-            slot_q       <= FIRST_SLOT;
-            frame_bank_q <= FIRST_BANK;
-            frame_slot_q <= FIRST_SLOT;
-        end else if (read && row_end_q) begin
-            bank_q <= last_row_q ? frame_bank_next : bank_next;
-            slot_q <= last_row_q ? frame_slot_next : slot_next;
-            if (last_row_q) begin
-                frame_bank_q <= frame_bank_next;
-                frame_slot_q <= frame_slot_next;
-            end
-        end
-    end
 
     // ---- row memories, one column read per step ----
     wire [ROWS*DATA_WIDTH-1:0] column;
@@ -259,8 +225,8 @@ module lng_window #(
         .step  (step),
         .read  (read),
         .x     (read_x_q),
-        .bank  (bank_q),
-        .slot  (slot_q),
+        .bank  (bank),
+        .slot  (slot),
         .column(column)
     );
 

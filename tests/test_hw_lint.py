@@ -179,6 +179,11 @@ LEGAL: dict[str, list[Parameters]] = {
     + _sets(RELU=(0, 1), LIMIT=("16'd0", "16'd5"))
     + _sets(RELU=(1,), LIMIT=("16'd0", "16'd5"), NEGATIVE_SHIFT=(1, 9)),
     "lng_resize": _sets(IN_WIDTH=(1, 5), OUT_WIDTH=(1, 4, 9)),
+    "lng_ring": [
+        {"ROWS": 1, "BANK_WIDTH": 1, "PAD_TOP": 0},
+        {"ROWS": 3, "SLOTS": 4, "BANK_WIDTH": 2, "SLOT_WIDTH": 2, "PAD_TOP": 1, "STRIDE": 2},
+        {"ROWS": 5, "SLOTS": 2, "PAD_TOP": -2, "STRIDE": 4, "HEIGHT": 14},
+    ],
     "lng_ring_step": [
         {"ROWS": rows, "SLOTS": slots, "BANK_WIDTH": bank, "SLOT_WIDTH": slot, "ADDEND": addend}
         for rows, slots, bank, slot, addend in (

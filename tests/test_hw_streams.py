@@ -136,6 +136,7 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
         "window",
         "change",
         "rows",
+        "ring",
         "ring_step",
         "add_modulo",
         "between",

@@ -235,6 +235,7 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
         "change",
         "windows",
         "rows",
+        "ring",
         "ring_step",
         "add_modulo",
         "between",
