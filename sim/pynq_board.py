@@ -49,7 +49,11 @@ def build(design: Design, folder: Path) -> Path:
     rtl = folder.resolve() / "rtl"
     names = (folder / FILE_LIST).read_text(encoding="utf-8").split()
     return verilator.build_executable(
-        build_folder / "board", [rtl / name for name in names], f"{design.name}_axi", source
+        build_folder / "board",
+        [rtl / name for name in names],
+        f"{design.name}_axi",
+        source,
+        opt="-O1",  # it compiles longer than it runs
     )
 
 

@@ -92,5 +92,5 @@ def test_bench(tmp_path: Path) -> None:
         env={"LENETGEN_AXI_BENCH": str(vectors), "PYTHONDONTWRITEBYTECODE": "1"},
         timeout=300,
     )
-    assert len(result.passed) == 17
+    assert len(result.passed) == 18
     assert result.skipped == ()
