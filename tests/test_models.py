@@ -82,10 +82,7 @@ def test_the_zoo_is_as_documented_and_read_by_the_front_end(
     assert graph.output.size == 10
 
 
-def test_mobilenet_has_a_width_and_a_size(keras: Any) -> None:
-    model = zoo.build("mobilenetv2-0.1-40")
-    assert model.input_shape == (None, 40, 40, 3)
-    assert model.output_shape == (None, 10)
+def test_mobilenet_has_a_width_and_a_size() -> None:
     assert zoo.entry("mobilenetv2").dataset == "cifar10"
     for name in ("mobilenetv2-9-32", "mobilenetv2-0.5-31", "mobilenetv2-0.5"):
         with pytest.raises(UserError, match=r"write mobilenetv2-WIDTH-SIZE with a width in 0\.05"):

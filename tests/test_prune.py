@@ -183,7 +183,8 @@ def test_finetuned_and_shrunk(model: Any, tmp_path: Path) -> None:
 
 
 def test_mobilenet_is_pruned_but_not_shrunk() -> None:
-    model = zoo.build("mobilenetv2-0.1-32")
+    model = zoo.build("mobilenetv2-0.1-40")
+    assert (model.input_shape, model.output_shape) == ((None, 40, 40, 3), (None, 10))
     masks = Masks(model, Pruning("structured", 0.3))
     masks.tighten(0.3)
     assert abs(masks.reached - 0.3) < 0.005
