@@ -14,7 +14,14 @@ from rich.table import Table
 
 from ..codegen.design import Design
 from ..codegen.gaps import GapBound
-from ..codegen.resources import Resources, design_resources, known_part, part_budget, total
+from ..codegen.resources import (
+    Resources,
+    design_resources,
+    known_part,
+    part_budget,
+    table,
+    total,
+)
 from ..sim.package import load
 from .common import show_table
 
@@ -35,7 +42,7 @@ def command(folder: Path, input_gap: int | None, as_json: bool) -> None:
 
     Example: lenetgen estimate build/lenet5-mixed
 
-    The figures come from the structure of the design; lenetgen synth measures them with Yosys.
+    The figures come from the structure of the design and a fit to Yosys; lenetgen synth measures.
     """
     package = load(folder)
     report = estimate(package.design, package.part)
@@ -65,6 +72,7 @@ def command(folder: Path, input_gap: int | None, as_json: bool) -> None:
     table.add_row("all", "", *(f"{report['total'][key]:,g}" for key in NAMES))
     show_table(console, table)
     console.print(estimate_line(package.design, package.part))
+    console.print(calibration_line(), soft_wrap=True)
     console.print(f"{bound}", soft_wrap=True)
     if input_gap is not None:
         console.print(
@@ -80,6 +88,7 @@ def estimate(design: Design, part: str) -> dict[str, Any]:
     layers = {name: _rounded(found) for name, found in parts.items()}
     whole = total(parts)
     report: dict[str, Any] = {"part": part, "layers": layers, "total": _rounded(whole)}
+    report["calibration"] = table()["held_out"]
     if known_part(part):
         budget = part_budget(part)
         report["share"] = {name: round(used, 4) for name, used in whole.used_of(budget).items()}
@@ -104,6 +113,16 @@ def estimate_line(design: Design, part: str) -> str:
         if share > 1
     ]
     return f"{line}; exceeds {part}: {', '.join(over)}" if over else line
+
+
+def calibration_line() -> str:
+    """One line: how far estimates were from Yosys on designs they were not fitted on."""
+    held = table()["held_out"]
+    errors = []
+    for key, label in NAMES.items():
+        name, worst = held["worst"][key]
+        errors.append(f"{label} {held['mape'][key]:.1f} % (worst {worst:+.0f} %, {name})")
+    return f"mean error on {held['designs']} designs measured with Yosys: {', '.join(errors)}"
 
 
 def _rounded(resources: Resources) -> dict[str, float]:

@@ -43,10 +43,14 @@ _IN_REGISTERS = re.compile(r"^using FF mapping for memory (\S+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Unit:
-    """What one run of Yosys synthesises: a module; the modules named in ``boxes`` stay empty."""
+    """What one run of Yosys synthesises: a module; the modules named in ``boxes`` stay empty.
+
+    ``apart``: its direct children keep their place, as they do where there are boxes.
+    """
 
     module: str
     boxes: tuple[str, ...] = ()
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,23 +106,25 @@ def synthesise(
     top: str,
     *,
     flatten: bool = False,
+    at_once: bool = False,
     jobs: int = 2,
     progress: Progress | None = None,
 ) -> Netlist:
     """Synthesise ``rtl/files.f`` with top module ``top``; ``flatten``: all of it as one module.
 
     Otherwise every direct child of the top module keeps its place, and the generated ones (named
-    ``<top>_<layer>``) are synthesised on their own, ``jobs`` at a time.
+    ``<top>_<layer>``) are synthesised on their own, ``jobs`` at a time; ``at_once``: in one run,
+    which is the same netlist, sooner for small designs.
     """
     tell = progress or (lambda *_: None)
     sources = Sources(rtl)
-    stages = () if flatten else tuple(sources.children(top))
-    wanted = [Unit(top, stages), *map(Unit, stages)]
+    stages = () if flatten or at_once else tuple(sources.children(top))
+    wanted = [Unit(top, stages, at_once and not flatten), *map(Unit, stages)]
     done: dict[Unit, Synthesised] = {}
     tell("synthesis", 0, len(wanted))
 
     def work(unit: Unit) -> None:
-        done[unit] = sources.synthesise(unit, flatten=flatten)
+        done[unit] = sources.synthesise(unit)
         tell("synthesis", len(done), len(wanted))
 
     with ThreadPoolExecutor(jobs) as pool:
@@ -165,11 +171,11 @@ class Sources:
         words = set(re.findall(r"\w+", self.texts[module]))
         return sorted(name for name in words & self.texts.keys() if name.startswith(f"{module}_"))
 
-    def synthesise(self, unit: Unit, *, flatten: bool) -> Synthesised:
+    def synthesise(self, unit: Unit) -> Synthesised:
         """From the cache, or by Yosys."""
         modules = self.closure(unit.module)
         memories = self.memories(modules)
-        script = _script(unit, modules, flatten or not unit.boxes)
+        script = _script(unit, modules)
         key = self._key(unit, script, modules, memories)
         place = cache_root() / "synth" / key
         if not (place / "netlist.json.gz").is_file():
@@ -230,12 +236,12 @@ def _keep_log(unit: Unit, folder: Path, scratch: Path) -> Path | None:
     return None
 
 
-def _script(unit: Unit, modules: list[str], whole: bool) -> str:
+def _script(unit: Unit, modules: list[str]) -> str:
     lines = [f"read_verilog -defer {name}.v" for name in modules]
     lines.append(f"hierarchy -check -top {unit.module}")
     if unit.boxes:
         lines.append(f"blackbox {' '.join(unit.boxes)}")
-    if not whole:
+    if unit.boxes or unit.apart:
         lines.append(f"setattr -set keep_hierarchy 1 {unit.module}/c:*")
     lines += synthesis_commands(unit.module)
     lines += ["write_verilog -noattr netlist.v", "write_json netlist.json"]

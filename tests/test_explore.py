@@ -53,7 +53,7 @@ def test_a_looser_goal_never_costs_more(graph: Graph) -> None:
 
 def test_more_room_never_makes_it_slower(graph: Graph) -> None:
     intervals = []
-    for lut in (1900, 2050, 2100, 20_000):
+    for lut in (1350, 1450, 1600, 20_000):
         budget = Resources(lut, 100_000, 20, 100)
         found = search("mini", graph, budget)
         assert found.resources.pressure(budget) <= 1
@@ -77,11 +77,11 @@ def test_fewer_cycles_than_the_input_needs_are_refused(graph: Graph) -> None:
 
 
 def test_what_binds_is_named_with_the_nearest_design(graph: Graph) -> None:
-    budget = Resources(2100, 100_000, 20, 100)
+    budget = Resources(1450, 100_000, 20, 100)
     with pytest.raises(UserError) as refused:
         search("mini", graph, budget, 64)
     text = str(refused.value)
-    assert re.match(r"--target-cycles 64: needs about [\d,]+ LUT, 2,100 are allowed; ", text)
+    assert re.match(r"--target-cycles 64: needs about [\d,]+ LUT, 1,450 are allowed; ", text)
     nearest = re.search(r"the nearest design that fits takes (\d+) cycles", text)
     assert nearest is not None
     assert search("mini", graph, budget).timing.interval == int(nearest[1]) > 64
