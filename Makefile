@@ -9,7 +9,7 @@ DEBIAN := python3-venv python3-dev g++ make perl tcl git
 WORKERS ?= 2
 PACKAGES := codegen sim cli models vivado
 
-.PHONY: help venv demo test lint types format bench verify-all lock clean distclean
+.PHONY: help venv demo test lint types format bench calibrate results verify-all lock clean distclean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -60,6 +60,12 @@ format: $(STAMP)  ## let ruff rewrite the files
 
 bench: $(STAMP)  ## measure speed and memory, printed as JSON
 	$(BIN)/python benchmarks/bench.py
+
+results: $(STAMP)  ## measure what is missing in results/, write docs/results.md and the README's table
+	$(BIN)/python benchmarks/results.py
+
+calibrate: $(STAMP)  ## fit the resource estimates to Yosys: an hour, resumed where it stopped
+	$(BIN)/python benchmarks/calibrate.py
 
 verify-all: $(STAMP)  ## the long acceptance lines: 10,000 images a preset, 500 random networks
 	$(BIN)/lenetgen emit --precision mixed --out build/lenet5-mixed

@@ -7,6 +7,7 @@ import importlib
 import os
 import signal
 import sys
+from types import FrameType
 from typing import NoReturn
 
 import click
@@ -69,6 +70,8 @@ def main(argv: list[str] | None = None) -> NoReturn:
 
     130 after Ctrl-C. An outside tool that fails shows the end of its output and where its log is.
     """
+    if argv is None and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         result = cli.main(args=argv, prog_name="lenetgen", standalone_mode=False)
         sys.stdout.flush()  # a full disk or a closed pipe shows here, not after the end
@@ -88,7 +91,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
         click.echo(f"lenetgen: {where}{error.strerror or error}", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt, Exception) as error:
-        if not _caused_by_interrupt(error):
+        if not (_interrupted or isinstance(error, click.Abort | KeyboardInterrupt)):
             raise
         click.echo("lenetgen: interrupted", err=True)
         sys.exit(130)
@@ -97,13 +100,18 @@ def main(argv: list[str] | None = None) -> NoReturn:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _caused_by_interrupt(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is behind it: C code and class bodies wrap it in errors of their own."""
-    while error is not None:
-        if isinstance(error, click.Abort | KeyboardInterrupt):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+_interrupted: list[int] = []  # signals of Ctrl-C so far
+
+
+def _interrupt(number: int, _: FrameType | None) -> NoReturn:
+    """Remember Ctrl-C: C code makes errors of its own of a KeyboardInterrupt, and prints them."""
+    _interrupted.append(number)
+    sys.excepthook = sys.unraisablehook = _silent
+    raise KeyboardInterrupt
+
+
+def _silent(*_: object) -> None:
+    """Print nothing."""
 
 
 def _drop_output() -> None:

@@ -205,12 +205,18 @@ class CycleModel:
         longest = max(stage.chunks * stage.rounds + stage.depth for stage in design.stages)
         self.patience = 2 * longest + 10_000
 
-    def run(self, frames: int) -> list[tuple[int, int]]:
-        """Send ``frames`` back to back; (first word in, last result out) cycles of each."""
+    def run(self, frames: int, *, steady: bool = False) -> list[tuple[int, int]]:
+        """Send ``frames`` back to back; (first word in, last result out) cycles of each.
+
+        ``steady``: stop when a frame leaves everything as the one before did; from there on all
+        frames take as long.
+        """
         starts: list[int] = []
         ends: list[int] = []
+        before: object = None
         quiet = 0
         while len(ends) < frames:
+            completed = len(ends)
             sent = len(starts) if self.word == 0 else len(starts) - 1
             moved = False
             if sent < frames and self.entry.room and self.flags.room:
@@ -230,6 +236,11 @@ class CycleModel:
             for fifo in self.fifos:
                 moved |= fifo.commit()
             moved |= self.flags.commit()
+            if steady and len(ends) > completed and len(starts) < frames:
+                state = _state([self.word, self.fifos, self.flags, self.stages, self.output])
+                if state == before:
+                    return list(zip(starts, ends, strict=False))
+                before = state
             quiet = 0 if moved else quiet + 1
             if quiet > self.patience:
                 raise CycleModelError(f"nothing moved for {quiet} cycles at cycle {self.cycle}")
@@ -242,16 +253,26 @@ class CycleModel:
         return end - start
 
 
+def _state(part: object) -> object:
+    """All registers of a part of the model, as plain values that compare."""
+    if isinstance(part, (list, deque)):
+        return tuple(_state(one) for one in part)
+    if type(part).__module__ in (__name__, Fifo.__module__):
+        return tuple(_state(one) for name, one in vars(part).items() if name != "peak")
+    return part
+
+
 def measure(design: Design) -> Timing:
     """Latency of an isolated frame and the interval of back-to-back frames.
 
-    ``CycleModelError`` if the interval is not constant within ``MAX_FRAMES`` frames.
+    The interval is that of the steady state; FIFOs that fill a word a frame can take more than
+    ``MAX_FRAMES`` frames to get there, then it is that of the frame ``MAX_FRAMES``.
+    ``CycleModelError`` if the last three frames differ.
     """
     latency = CycleModel(design).latency()
-    for frames in (6, 12, 24, MAX_FRAMES):
-        model = CycleModel(design)
-        ends = [last for _, last in model.run(frames)]
-        steps = [b - a for a, b in pairwise(ends)]
-        if steps[-1] == steps[-2] == steps[-3]:
-            return Timing(steps[-1], latency, tuple(fifo.peak for fifo in model.fifos[1:]))
-    raise CycleModelError(f"the interval keeps changing: {steps[-6:]}")
+    model = CycleModel(design)
+    ends = [last for _, last in model.run(MAX_FRAMES, steady=True)]
+    steps = [b - a for a, b in pairwise(ends)]
+    if len(ends) == MAX_FRAMES and len(set(steps[-3:])) > 1:
+        raise CycleModelError(f"the interval keeps changing: {steps[-6:]}")
+    return Timing(steps[-1], latency, tuple(fifo.peak for fifo in model.fifos[1:]))

@@ -117,8 +117,9 @@ def rounding_half(op: WeightedOp) -> int:
 def sum_width(op: WeightedOp) -> int:
     """Bits of the exact sum with its ``rounding_half``, signed."""
     assert op.accumulator is not None
-    high = op.accumulator.high + rounding_half(op)
-    return max(op.accumulator.format.width, bits_for(-1, high)[1])
+    low, high = min(op.accumulator.low, -1), op.accumulator.high
+    half = rounding_half(op)
+    return op.accumulator.format.width + bits_for(low, high + half)[1] - bits_for(low, high)[1]
 
 
 def sum_cast(op: WeightedOp) -> tuple[Parameter, ...]:

@@ -12,15 +12,7 @@ import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge
-from cocotbext.axi import (
-    AxiLiteBus,
-    AxiLiteMaster,
-    AxiResp,
-    AxiStreamBus,
-    AxiStreamFrame,
-    AxiStreamSink,
-    AxiStreamSource,
-)
+from cocotbext import axi
 
 with np.load(os.environ["LENETGEN_AXI_BENCH"]) as archive:
     VECTORS = {name: archive[name] for name in archive.files}
@@ -31,7 +23,7 @@ CONSTANTS = dict(
 )
 LATENCY = int(VECTORS["latency"])
 WRITABLE = {"CONTROL", "IRQ_ENABLE", "IRQ_STATUS", "PACKET_FRAMES"}
-OKAY, SLVERR, DECERR = AxiResp.OKAY, AxiResp.SLVERR, AxiResp.DECERR
+OKAY, SLVERR, DECERR = axi.AxiResp.OKAY, axi.AxiResp.SLVERR, axi.AxiResp.DECERR
 DONE, ERROR = 1, 2
 BUSY, IN_PACKET, IN_WAITING, OUT_WAITING = 1, 2, 4, 8
 
@@ -48,9 +40,9 @@ class Bench:
     def __init__(self, dut, percent: int) -> None:
         self.dut = dut
         common = (dut.aclk, dut.aresetn, False)
-        self.lite = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axi"), *common)
-        self.source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), *common)
-        self.sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis"), *common)
+        self.lite = axi.AxiLiteMaster(axi.AxiLiteBus.from_prefix(dut, "s_axi"), *common)
+        self.source = axi.AxiStreamSource(axi.AxiStreamBus.from_prefix(dut, "s_axis"), *common)
+        self.sink = axi.AxiStreamSink(axi.AxiStreamBus.from_prefix(dut, "m_axis"), *common)
         self.in_stalls = self.out_stalls = 0
         self.percent = percent
 
@@ -89,12 +81,12 @@ class Bench:
         assert answer.resp == OKAY, f"{name}: {answer.resp}"
         return int.from_bytes(answer.data, "little")
 
-    async def write(self, name: str, value: int, expected: AxiResp = OKAY) -> None:
+    async def write(self, name: str, value: int, expected: axi.AxiResp = OKAY) -> None:
         answer = await self.lite.write(REGISTERS[name], value.to_bytes(4, "little"))
         assert answer.resp == expected, f"{name} = {value:#x}: {answer.resp}"
 
     async def send(self, data: bytes, keep=None) -> None:
-        await self.source.send(AxiStreamFrame(bytes(data), keep))
+        await self.source.send(axi.AxiStreamFrame(bytes(data), keep))
 
     async def packet(self, *images: int) -> None:
         """Frames as one packet; bytes that need no TKEEP come without, and with rubbish."""

@@ -61,8 +61,8 @@ RTL = {
         "rtl/lng_window.v", "PAD_VALUE", "{DATA_WIDTH{1'b0}}", MAX, context=": {};"
     ),
     "window_next_frame": Bug(
-        "rtl/lng_window.v",
-        "last_row_q ? frame_bank_next : bank_next",
+        "rtl/lng_ring.v",
+        "last_row ? frame_bank_next : bank_next",
         "bank_next",
         AVERAGE,
         frames=2,

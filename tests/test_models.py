@@ -165,7 +165,7 @@ def test_best_epoch_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ker
     scores = iter([(0.5, 0.7), (0.4, 0.9), (0.3, 0.9), (0.1, 0.8)])
     weights: list[list[np.ndarray]] = []
 
-    def evaluate(_: Any, model: Any, __: Dataset) -> tuple[float, float]:
+    def evaluate(model: Any, _: Dataset, __: bool) -> tuple[float, float]:
         weights.append([np.array(value) for value in model.get_weights()])
         return next(scores)
 

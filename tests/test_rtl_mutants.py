@@ -43,7 +43,10 @@ def _swap_lines(text: str) -> str:
 
 MUTANTS = {
     "rounding": Mutant(
-        "mixed", "lng_round_up.v", "increment = above || tie;", "increment = above;"
+        "mixed",
+        "lng_requantize.v",
+        "rounded = floor +",  # ties: the biases hold the half unit, nothing is left to drop
+        "rounded = floor - { {(FULL_WIDTH - 1){1'b0}}, ROUNDING == 0 && !half && !rest} +",
     ),
     "rounding_to_even": Mutant(
         "average", "lng_round_up.v", "above || (tie && odd)", "above || (tie && !odd)"
@@ -57,7 +60,7 @@ MUTANTS = {
     ),
     "ring": Mutant("mixed", "lng_rows.v", "twice[column_bank_q*DATA", "twice[bank*DATA"),
     "next_frame": Mutant(
-        "mixed", "lng_window.v", "last_row_q ? frame_bank_next : bank_next", "bank_next"
+        "mixed", "lng_ring.v", "last_row ? frame_bank_next : bank_next", "bank_next"
     ),
     "mask": Mutant("mixed", "lng_window.v", ".LOW  (COLUMNS - 1 - LAG - c)", ".LOW  (0)"),
     "pad_value": Mutant("pool", "lng_window.v", ": PAD_VALUE;", ": {DATA_WIDTH{1'b0}};"),
@@ -127,7 +130,7 @@ MUTANTS = {
         timing=True,
     ),
     "flat_mask": Mutant(
-        "flat", "lng_flat_window.v", "(row_inside[r] && column_inside[c])", "row_inside[r]"
+        "flat", "lng_flat_window.v", "(row_inside_q[r] && column_inside_q[c])", "row_inside_q[r]"
     ),
     "flat_flush": Mutant("flat", "lng_flat_window.v", "= !s_axis_tvalid &&", "= 1'b0 &&"),
     "flat_frame": Mutant(

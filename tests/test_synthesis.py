@@ -217,7 +217,7 @@ def test_report_of_a_small_network(folder: Package, netlist: synthesis.Netlist) 
     assert path is not None and path.levels == len(path.steps) - 1 > 0
     assert path.delay == path.steps[-1].arrival + path.setup
     assert path.delay == max(row.path.delay for row in report.modules if row.path is not None)
-    assert "u_stage_conv1.u_mvu.u_weights.mem" in report.memories
+    assert "u_stage_conv1.u_mvu.u_weights.gen_luts.mem" in report.memories
     document = json.loads(json.dumps(report.as_json()))
     assert document["timing"]["label"] == "logic only, no routing"
     assert document["total"]["percent"]["dsp"] == round(100 * 9 / 220, 2)
