@@ -62,8 +62,6 @@ def _window(stage: Stage, out_height: int, unit: int) -> Cost:
         cost.luts(window__pixel=rows * bits * -(-(2 * pixels - 1) // 5))
         copies = 2 if memory.kind == "lut" else 1  # of the memories' read address
         cost.ffs(exact=copies * levels(row_words) + pixels)
-    if rows > 1:
-        cost.luts(**{f"window__rotate{min(rows, 6)}": rows * bits})
     # the window and its masks
     masked_rows, masked_columns = _masks(stage, out_height, unit)
     inside = (rows - masked_rows) * (columns - masked_columns)
@@ -81,6 +79,9 @@ def _window(stage: Stage, out_height: int, unit: int) -> Cost:
     still = even and stride % rows == 0 and slots == 1
     fixed = even and height % rows == 0 and slots == 1
     cost.ffs(exact=(0 if still else 2 * bank) + (0 if fixed else bank))
+    if rows > 1 and not (still and fixed):  # else the window always begins in the same memory
+        shift = "even" if bits & (bits - 1) == 0 else "odd"  # whole pixels are shifted
+        cost.luts(**{f"window__rotate{min(rows, 6)}_{shift}": rows * bits})
     cost.ffs(exact=y if masked_rows else 0)
     lag = max(_over(stage), 0)
     padded = stage.window.padding.top + stage.window.padding.bottom > 0
