@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 # What of the tree is not the package. Whatever else git knows must be in the wheel.
-OUTSIDE = {"tests", "docs", "benchmarks", ".ci", ".github"}
+OUTSIDE = {"tests", "docs", "benchmarks", "results", ".ci", ".github"}
 OUTSIDE_FILES = {
     ".gitignore",
     ".gitattributes",
