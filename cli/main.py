@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("train", "Train a network of the zoo."),
     "prune": ("prune", "Remove weights, filters or neurons of a trained model."),
     "qat": ("qat", "Train a model with quantizers: given or learned types."),
+    "study": ("study", "Run a study: trained networks, measured row by row."),
     "evaluate": ("evaluate", "Measure accuracies on the integers of the hardware."),
     "precision": ("precision", "Show or write the per-layer types of a model."),
     "estimate": ("estimate", "Estimate cycles and resources per layer, in seconds."),
