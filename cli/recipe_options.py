@@ -23,6 +23,7 @@ _KNOBS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "batch": ("--batch", "Images per step.", {}),
     "seed": ("--seed", "Of weights, split, order, augmentation and noise.", {}),
     "optimizer": ("--optimizer", "How gradients are applied.", {"type": click.Choice(OPTIMIZERS)}),
+    "momentum": ("--momentum", "Of sgd, Nesterov's; 0: none.", {}),
     "lr": ("--lr", "Learning rate at the start.", {}),
     "schedule": ("--schedule", "Course of the learning rate.", {"type": click.Choice(SCHEDULES)}),
     "augment": ("--augment/--no-augment", "Shift, rotate and scale images a little.", {}),

@@ -41,6 +41,28 @@ def batches(tf: Any, images: Images, labels: Labels, recipe: Recipe) -> Any:
     return data.batch(recipe.batch).map(lambda x, y: (tf.cast(x, tf.float32) / 255.0, y))
 
 
+def learning_rate(keras: Any, recipe: Recipe, total: int) -> Any:
+    """Return the rate, or what Keras computes it with from the number of the step, from 0.
+
+    ``total`` is the number of steps of the whole training.
+    """
+    if recipe.schedule == "cosine":
+        return keras.optimizers.schedules.CosineDecay(recipe.lr, max(total, 1), alpha=0.01)
+    if recipe.schedule == "step":
+        ends = [-(-total // 2) - 1, -(-total * 3 // 4) - 1]  # the last steps of each rate
+        rates = [recipe.lr, recipe.lr / 10, recipe.lr / 100]
+        return keras.optimizers.schedules.PiecewiseConstantDecay(ends, rates)
+    return recipe.lr
+
+
+def make_optimizer(keras: Any, recipe: Recipe, total: int) -> Any:
+    """Return the Keras optimizer of ``recipe`` for a training of ``total`` steps."""
+    rate = learning_rate(keras, recipe, total)
+    if recipe.optimizer == "adam":
+        return keras.optimizers.Adam(rate)
+    return keras.optimizers.SGD(rate, momentum=recipe.momentum, nesterov=recipe.momentum > 0)
+
+
 def make_step(
     tf: Any, keras: Any, model: Any, recipe: Recipe, total: int, extras: Extras | None = None
 ) -> Any:
@@ -48,13 +70,7 @@ def make_step(
 
     ``total`` is the number of steps of the whole training, for the learning-rate schedule.
     """
-    rate: Any = recipe.lr
-    if recipe.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(recipe.lr, max(total, 1), alpha=0.01)
-    if recipe.optimizer == "adam":
-        optimizer = keras.optimizers.Adam(rate)
-    else:
-        optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
+    optimizer = make_optimizer(keras, recipe, total)
     extras = extras or Extras()
     trained = model.trainable_variables if extras.variables is None else extras.variables
     optimizer.build(trained)
