@@ -1,19 +1,26 @@
 """What a network costs in hardware: a row's cycles and resources at one common frame rate.
 
-Input: a typed graph; output: plain values. All rows of a study get the same goal, so that their
-resources can be compared: the cheapest design with a frame every ``CYCLES`` cycles.
+Input: a typed graph; output: plain values, estimated or measured with Yosys. All rows of a study
+get the same goal, so that their resources can be compared: the cheapest design with a frame every
+``CYCLES`` cycles.
 """
 
 from __future__ import annotations
 
 import math
+import tempfile
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from ...codegen.emit_verilog import emit
 from ...codegen.errors import UserError
-from ...codegen.explore import search
+from ...codegen.explore import Found, search
 from ...codegen.ir import Graph, WeightedOp
+from ...codegen.pipeline import to_hardware_graph
 from ...codegen.resources import part_budget
+from ...sim.synth_report import measure
+from ...sim.synthesis import synthesise
 from ..evaluation import storage_bits
 
 PART = "xc7z020clg400-1"
@@ -23,7 +30,7 @@ CYCLES = 2500  # per frame, what plain ``emit`` reaches with LeNet-5
 def hardware(typed: Graph, cycles: int = CYCLES) -> dict[str, Any]:
     """Estimated LUT, FF, DSP, BRAM36, interval and latency; ``no_fit`` says why there are none."""
     try:
-        found = search(typed.name, typed, part_budget(PART), cycles)
+        found = _found(typed, cycles)
     except UserError as error:
         return {"no_fit": str(error)}
     return {
@@ -32,6 +39,28 @@ def hardware(typed: Graph, cycles: int = CYCLES) -> dict[str, Any]:
         "latency": found.timing.latency,
         **{key: round(value, 1) for key, value in asdict(found.resources).items()},
     }
+
+
+def measured(typed: Graph, cycles: int = CYCLES) -> dict[str, Any]:
+    """The same design synthesised with Yosys, out of context; cached by content."""
+    try:
+        design = _found(typed, cycles).design
+    except UserError as error:
+        return {"no_fit": str(error)}
+    with tempfile.TemporaryDirectory() as folder:
+        emit(design, "study", Path(folder))
+        netlist = synthesise(Path(folder) / "rtl", design.name, jobs=1)
+        report = measure(netlist, tuple(stage.op.name for stage in design.stages)).as_json()
+    total = report["total"]
+    return {
+        **{key: total[key] for key in ("lut", "ff", "dsp", "bram36")},
+        "logic_ns": round(report["timing"]["worst"]["delay_ns"], 2),
+        "tool": report["tool"],
+    }
+
+
+def _found(typed: Graph, cycles: int) -> Found:
+    return search(typed.name, to_hardware_graph(typed), part_budget(PART), cycles)
 
 
 def size(graph: Graph) -> dict[str, int]:

@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -60,14 +60,16 @@ class Place:
 class Row:
     """One result: ``settings`` (plain values) decide it, ``work`` computes it.
 
-    ``files``: what ``work`` leaves in ``Place.files``. A result on disk is kept as long as its
-    settings are these, its files exist and no row before it in the chain had to run.
+    ``files``: what ``work`` leaves in ``Place.files``; ``needs``: the earlier rows of the chain
+    whose files or results it uses, None for all. A result on disk is kept as long as its settings
+    are these, its files exist and no row that it needs had to run.
     """
 
     name: str
     settings: Mapping[str, Any]
     work: Callable[[Place], Result]
     files: tuple[str, ...] = ()
+    needs: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -85,6 +87,9 @@ class Chain:
         names = [row.name for row in self.rows]
         if not _NAME.fullmatch(self.name) or len(set(names)) < len(names):
             raise ValueError(f"chain {self.name!r}: {names}")
+        for place, row in enumerate(self.rows):
+            if not set(row.needs or ()) <= set(names[:place]):
+                raise ValueError(f"{self.name}, {row.name}: needs {row.needs} before it")
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,15 @@ class Study:
     report: Callable[[dict[str, Any], Path], list[str]]
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
     datasets: tuple[str, ...] = ("mnist",)
+
+
+def unusual(settings: Any) -> dict[str, Any]:
+    """The fields of a dataclass that aren't as its defaults, for ``Row.settings``."""
+    return {
+        each.name: getattr(settings, each.name)
+        for each in fields(settings)
+        if each.default is MISSING or getattr(settings, each.name) != each.default
+    }
 
 
 @dataclass

@@ -23,7 +23,7 @@ def work(chain: Chain, options: Options, out: Path, line: TextIO) -> None:
     """Run the rows of ``chain`` that are missing under ``out``; events go to ``line``."""
     store = Store(out)
     results: dict[str, Result] = {}
-    fresh = False
+    fresh: set[str] = set()
     files = store.files(chain.name)
     files.mkdir(parents=True, exist_ok=True)
 
@@ -32,12 +32,13 @@ def work(chain: Chain, options: Options, out: Path, line: TextIO) -> None:
         print(json.dumps(news), file=line, flush=True)
 
     for row in chain.rows:
-        found = None if fresh else store.read(chain.name, row)
+        stale = fresh if row.needs is None else fresh & set(row.needs)
+        found = None if stale else store.read(chain.name, row)
         if found is not None:
             results[row.name] = found["result"]
             say(row.name, "kept")
             continue
-        fresh = True
+        fresh.add(row.name)
         say(row.name, "begun")
         place = Place(files, options, results, functools.partial(say, row.name, "part"))
         started = time.perf_counter()
