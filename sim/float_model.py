@@ -8,6 +8,7 @@ is ever compared with it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import singledispatch
 from typing import Any
 
@@ -69,17 +70,25 @@ class FloatModel:
 
         ``ValueError`` for an empty batch.
         """
+        result: dict[str, tuple[float, float]] = {}
+        for op, values in self.results(images):
+            low, high = result.get(op.name, (np.inf, -np.inf))
+            result[op.name] = (min(low, float(values.min())), max(high, float(values.max())))
+        return result
+
+    def results(self, images: npt.NDArray[np.uint8]) -> Iterator[tuple[Op, Reals]]:
+        """Every operator and its float64 result (batch, *shape), for one chunk after the other.
+
+        ``ValueError`` for an empty batch.
+        """
         self._check(images)
         if not len(images):
             raise ValueError("calibration needs at least one image")
-        result: dict[str, tuple[float, float]] = {}
         for start in range(0, len(images), CHUNK):
             values = self._input(images[start : start + CHUNK])
             for op in self.graph.ops:
                 values = evaluate(op, values)
-                low, high = result.get(op.name, (np.inf, -np.inf))
-                result[op.name] = (min(low, float(values.min())), max(high, float(values.max())))
-        return result
+                yield op, values
 
     def _input(self, images: npt.NDArray[np.uint8]) -> Reals:
         return images.astype(np.float64) * self._scale
@@ -101,8 +110,10 @@ def evaluate(op: Op, x: Reals) -> Reals:
 @evaluate.register
 def _conv2d(op: Conv2D, x: Reals) -> Reals:
     windows = _windows(x, op.window, 0.0)
-    taps = op.weights.values
-    return _activate(op, np.tensordot(windows, taps, axes=((3, 4, 5), (0, 1, 2))) + op.bias.values)
+    taps = op.weights.values.reshape(-1, op.weights.shape[-1])
+    sums = windows.reshape(-1, len(taps)) @ taps
+    sums += op.bias.values
+    return _activate(op, sums).reshape(*windows.shape[:3], -1)
 
 
 @evaluate.register
@@ -112,13 +123,14 @@ def _dense(op: Dense, x: Reals) -> Reals:
 
 @evaluate.register
 def _max_pool(op: MaxPool2D, x: Reals) -> Reals:
-    result: Reals = _windows(x, op.window, -np.inf).max(axis=(3, 4))
-    return result
+    return _over_windows(np.maximum, _windows(x, op.window, -np.inf))
 
 
 @evaluate.register
 def _average_pool(op: AvgPool2D, x: Reals) -> Reals:
-    result: Reals = np.nanmean(_windows(x, op.window, np.nan), axis=(3, 4))
+    rows, columns = op.window.covered(x.shape[1], x.shape[2])
+    result = _over_windows(np.add, _windows(x, op.window, 0.0))
+    result /= np.multiply.outer(rows, columns)[..., np.newaxis]
     return result
 
 
@@ -192,9 +204,23 @@ def _input_table(op: InputTable, x: Reals) -> Reals:
 def _activate(op: WeightedOp | Relu, sums: Reals) -> Reals:
     if not op.activation.relu:
         return sums
-    top = np.inf if op.activation.max_value is None else op.activation.max_value
-    slope = 2.0**-op.activation.negative_shift if op.activation.negative_shift else 0.0
-    result: Reals = np.where(sums < 0, slope * sums, np.minimum(sums, top))
+    top = op.activation.max_value
+    if not op.activation.negative_shift:
+        return np.clip(sums, 0.0, top)
+    slope = 2.0**-op.activation.negative_shift
+    result: Reals = np.where(
+        sums < 0, slope * sums, np.minimum(sums, np.inf if top is None else top)
+    )
+    return result
+
+
+def _over_windows(combine: np.ufunc, windows: Reals) -> Reals:
+    """Pixels of every window combined, kernel place by place: many times a strided reduction."""
+    result: Reals = windows[:, :, :, 0, 0].copy()
+    for row in range(windows.shape[3]):
+        for column in range(windows.shape[4]):
+            if row or column:
+                combine(result, windows[:, :, :, row, column], out=result)
     return result
 
 
