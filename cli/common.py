@@ -21,21 +21,12 @@ from ..codegen.errors import UserError
 from ..codegen.frontend import load_model
 from ..codegen.ir import Graph
 from ..codegen.pipeline import to_float_graph
-from ..codegen.precision import (
-    DEFAULT,
-    OWN,
-    PRESETS,
-    Precision,
-    auto,
-    from_toml,
-    has_own,
-    own,
-    preset,
-)
+from ..codegen.precision import AUTO, DEFAULT, OWN, Precision, has_own
+from ..codegen.precision_choice import parse_choice
 from ..models.datasets import Images, find, load
 from ..models.images import images_for, seeded_random_images
 from ..models.zoo import model_file
-from ..sim.float_model import FloatModel
+from ..sim.post_training import post_training
 
 CALIBRATION_IMAGES = 512
 MAX_TABLE_WIDTH = 1000  # columns
@@ -59,29 +50,32 @@ def default_precision(graph: Graph) -> str:
 def choose_precision(
     choice: str, graph: Graph, logits: str, dataset: str | None, data: Path | None = None
 ) -> tuple[Precision, str]:
-    """A preset, ``auto``, a TOML file, or the types of the model's own quantizers.
+    """The types that a ``--precision`` value stands for: see ``codegen.precision_choice``.
 
-    Returns it and a line on the calibration images. ``UserError`` for any other choice where the
-    model has quantizers: it would be another model.
+    Returns a ``Precision`` for ``to_typed_graph`` and a line on the calibration images, empty where
+    none were needed; ``dataset`` and ``data`` say where they come from (``calibration_images``).
+    Its ``name`` holds the value's options, its ``biases`` those that were corrected. ``UserError``
+    for what can't be read, and for any choice but ``model`` where the model has quantizers: it
+    would be another model.
     """
     if has_own(graph) and (choice != OWN or logits != "exact"):
         wrong = f"--precision {choice}" if choice != OWN else f"--logits {logits}"
         raise UserError(
             f"{wrong}: the model's own quantizers decide its types; leave the option out"
         )
-    if choice == OWN:
-        return own(graph), ""
-    if choice == "auto":
-        images, source = calibration_images(graph, dataset, data)
-        return auto(graph, FloatModel(graph).ranges(images), logits), f"calibrated on {source}"
-    if choice in PRESETS:
-        return preset(choice, graph, logits), ""
-    if choice.endswith(".toml"):
-        return from_toml(Path(choice), graph), ""
-    raise UserError(
-        f"--precision {choice!r}: choose one of {', '.join((*PRESETS, OWN))}, "
-        "or a file ending in .toml"
-    )
+    asked = parse_choice(choice)
+    if not asked.needs_images:
+        return post_training(asked, graph, logits), ""
+    images, source = calibration_images(graph, dataset, data)
+    what = [
+        word
+        for word, said in (
+            ("calibrated", asked.base == AUTO),
+            ("biases corrected", asked.corrected),
+        )
+        if said
+    ]
+    return post_training(asked, graph, logits, images), f"{' and '.join(what)} on {source}"
 
 
 def bench_images(graph: Graph, count: int) -> Images:

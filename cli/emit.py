@@ -21,6 +21,7 @@ from ..codegen.gaps import GapBound
 from ..codegen.names import sanitize
 from ..codegen.pipeline import to_hardware_graph, to_typed_graph
 from ..codegen.precision import LOGITS
+from ..codegen.precision_choice import parse_choice
 from ..sim.package import Options, Package, write
 from .common import (
     bench_images,
@@ -40,8 +41,9 @@ BENCH_IMAGES = 8  # frames of the stimulus that comes with the benches
 @click.argument("model", required=False)
 @click.option(
     "--precision",
-    help="q8.8, q6.6, q4.4, mixed, auto, or a TOML file (lenetgen precision --dump writes one); "
-    "model: the types of the model's own quantizers.  [mixed, or model if it has any]",
+    help="q8.8, q6.6, q4.4, mixed, auto, or a TOML file (lenetgen precision --dump writes one), "
+    "options behind colons (auto:6:mse, q4.4:rescaled, ...: docs/precision.md); model: the types "
+    "of the model's own quantizers.  [mixed, or model if it has any]",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write.  [build/NAME-...]")
 @goal_options
@@ -85,15 +87,15 @@ def command(
     with console.status("loading the model (TensorFlow takes a few seconds)"):
         graph = float_graph(model, dump_ir)
     choice = precision or preset_precision(preset, model) or default_precision(graph)
-    label = Path(choice).stem if choice.endswith(".toml") else choice
-    target = out or Path("build") / f"{design_name}-{preset or label}"
+    asked = parse_choice(choice)
+    target = out or Path("build") / f"{design_name}-{preset or asked.file_label}"
     started = time.perf_counter()
     with console.status("emitting"):
         types, note = choose_precision(choice, graph, logits, dataset)
         typed = to_hardware_graph(to_typed_graph(graph, types, dump_ir), dump_ir)
         design, timing = planned(design_name, typed, goals, part)
         options = Options(
-            precision=label, model=Path(model).name, part=part, clock_ns=clock_ns, board=board
+            precision=asked.label, model=Path(model).name, part=part, clock_ns=clock_ns, board=board
         )
         images = bench_images(typed, BENCH_IMAGES)
         package = write(design, timing, options, images, target)

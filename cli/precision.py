@@ -31,8 +31,11 @@ from .common import (
 @click.argument("model", default="lenet5")
 @click.option(
     "--preset",
-    type=click.Choice((*PRESETS, OWN)),
-    help="Types to show or to write.  [mixed, or model if it has quantizers]",
+    "--precision",
+    "preset",
+    metavar="PRECISION",
+    help=f"Types to show or to write: {', '.join(PRESETS)}, or a TOML file, options behind colons "
+    "(auto:6:mse, q4.4:rescaled, ...); model.  [mixed, or model if it has quantizers]",
 )
 @click.option(
     "--check",
@@ -81,6 +84,11 @@ def command(
     typed = to_typed_graph(graph, types)
     if dump is not None and choice == OWN:
         raise UserError("--dump: the model's own quantizers decide its types; no file changes them")
+    if dump is not None and types.biases:
+        raise UserError(
+            "--dump: a TOML file holds types, no biases: leave :corrected out here and put it "
+            "behind the file's name where you use it (--precision FILE.toml:corrected)"
+        )
     if dump is not None:
         text = to_toml(types, graph)
         if dump == "-":

@@ -2,6 +2,7 @@
 
 Input: a float graph (after the float passes) and a name, a file or calibrated ranges; output: a
 ``Precision`` that names a type for every weight, bias and result. Nothing is quantized here.
+``precision_choice`` reads what a user writes, ``sim.post_training`` puts the parts together.
 """
 
 from __future__ import annotations
@@ -9,17 +10,19 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from .binary_point import Method, candidates, covering, fitted
 from .errors import UserError
 from .formats import FixedPoint, quantized
 from .formats import LayerPrecision as LayerPrecision
 from .ir import (
     AvgPool2D,
     Cast,
+    Const,
     Conv2D,
     Function,
     Graph,
@@ -33,11 +36,11 @@ from .ir import (
 )
 from .lookup import AUTO_ADDRESS_BITS, address_format, clipped, feeds_table
 
-PRESETS = ("q8.8", "q6.6", "q4.4", "mixed", "auto")
+AUTO = "auto"  # types from calibration images
+PRESETS = ("q8.8", "q6.6", "q4.4", "mixed", AUTO)
 DEFAULT = "mixed"
 OWN = "model"  # the types of the model's own quantizers
 LOGITS = ("exact", "preset")
-AUTO_BITS = 8
 AUTO_BIAS_BITS = 16
 TABLE_BITS = 12
 MAX_BITS = 32  # of a type a user may write
@@ -45,11 +48,44 @@ MAX_INTEGER_BITS = 64  # in magnitude: the binary point stays near the bits
 
 
 @dataclass(frozen=True)
+class Bits:
+    """Widths that ``auto`` gives weights and results."""
+
+    weight: int = 8
+    result: int = 8
+
+    def __str__(self) -> str:
+        if self.weight == self.result:
+            return str(self.weight)
+        return f"w{self.weight}a{self.result}"
+
+
+AUTO_BITS = Bits()
+
+
+@dataclass(frozen=True)
 class Precision:
-    """A name for reports and one entry per operator of the graph, in graph order."""
+    """A name for reports and one entry per operator of the graph, in graph order.
+
+    ``biases``: real biases that replace the graph's, by operator name.
+    """
 
     name: str
     layers: Mapping[str, LayerPrecision]
+    biases: Mapping[str, Const] = field(default_factory=dict)
+
+    def bias(self, op: WeightedOp) -> Const:
+        """The real biases of ``op``: those that replace the graph's, else its own."""
+        return self.biases.get(op.name, op.bias)
+
+    def applied(self, graph: Graph) -> Graph:
+        """The float graph with the biases of this precision."""
+        return graph.with_ops(
+            [
+                replace(op, bias=self.bias(op)) if isinstance(op, WeightedOp) else op
+                for op in graph.ops
+            ]
+        )
 
 
 def preset(name: str, graph: Graph, logits: str = "exact") -> Precision:
@@ -79,39 +115,84 @@ def preset(name: str, graph: Graph, logits: str = "exact") -> Precision:
     return Precision(name, _with_logits(graph, layers, logits))
 
 
-def auto(
-    graph: Graph, ranges: Mapping[str, tuple[float, float]], logits: str = "exact"
-) -> Precision:
-    """Power-of-two scaling per layer: 8-bit weights and results, 16-bit biases.
+def result_candidates(
+    graph: Graph, ranges: Mapping[str, tuple[float, float]], bits: int = AUTO_BITS.result
+) -> dict[str, tuple[FixedPoint, ...]]:
+    """The types ``auto`` may give each operator's result, the one that covers its range first.
 
-    ``ranges`` maps an operator's name to the (least, largest) real value of its output seen on
-    calibration images. Results that are never negative (after ReLU) are unsigned.
+    Finer ones follow where a method has a choice: not for a table's entries and addresses, which
+    are wide anyway. Results that are never negative (after ReLU) are unsigned. Operators without a
+    type of their own are left out.
     """
-    layers: dict[str, LayerPrecision] = {}
+    found: dict[str, tuple[FixedPoint, ...]] = {}
     signed = False
     for op in graph.ops:
         low, high = ranges[op.name]
         if isinstance(op, InputTable):
-            layers[op.name] = LayerPrecision(None, None, _table_format(op))
+            found[op.name] = (_table_format(op),)
             signed = True
             continue
         if isinstance(op, MaxPool2D):
-            layers[op.name] = LayerPrecision(None, None, None)
             continue
-        weight = bias = None
         if isinstance(op, WeightedOp):
-            weight = _covering(AUTO_BITS, op.weights.values, signed=True)
-            bias = _covering(AUTO_BIAS_BITS, op.bias.values, signed=True)
             signed = op.activation.negative
         elif isinstance(op, Relu):
             signed = signed and op.activation.negative
         elif isinstance(op, Lookup):
             signed = op.function is Function.TANH
-        result = _covering(AUTO_BITS, np.array([low, high]), signed=signed)
         if feeds_table(graph, op):
-            result = _covering(AUTO_ADDRESS_BITS, clipped(low, high), signed=signed)
-        layers[op.name] = LayerPrecision(weight, bias, result)
-    return Precision("auto", _with_logits(graph, layers, logits))
+            address = covering(AUTO_ADDRESS_BITS, clipped(low, high), signed=signed)
+            found[op.name] = (address,)
+        else:
+            found[op.name] = candidates(bits, np.array([low, high]), signed=signed)
+    return found
+
+
+def auto(
+    graph: Graph,
+    ranges: Mapping[str, tuple[float, float]],
+    logits: str = "exact",
+    *,
+    bits: Bits = AUTO_BITS,
+    method: Method = Method.MIN_MAX,
+    results: Mapping[str, FixedPoint] | None = None,
+) -> Precision:
+    """Power-of-two scaling per layer: weights and results of ``bits``, 16-bit biases.
+
+    ``ranges`` maps an operator's name to the (least, largest) real value of its output seen on
+    calibration images; ``results`` holds the type ``method`` picked for each, else it covers the
+    range. Biases are few: a percentile would cut one of them off for nothing, they are covered.
+    """
+    covered = {
+        name: found[0] for name, found in result_candidates(graph, ranges, bits.result).items()
+    }
+    covered |= results or {}
+    few = Method.MIN_MAX if method.name == "percentile" else method
+    layers: dict[str, LayerPrecision] = {}
+    for op in graph.ops:
+        weight = bias = None
+        if isinstance(op, WeightedOp):
+            weight = fitted(quantized(bits.weight, 0), op.weights.values, method)
+            bias = fitted(quantized(AUTO_BIAS_BITS, 0), op.bias.values, few)
+        layers[op.name] = LayerPrecision(weight, bias, covered.get(op.name))
+    return Precision(AUTO, _with_logits(graph, layers, logits))
+
+
+def rescaled(precision: Precision, graph: Graph, method: Method = Method.MIN_MAX) -> Precision:
+    """``precision`` with a binary point per layer for the weights and one for the biases.
+
+    Widths, modes and results stay. It is what scaling the weights of a layer by a power of two and
+    its sum by the inverse does. ``method`` as in ``auto``.
+    """
+    few = Method.MIN_MAX if method.name == "percentile" else method
+    layers = dict(precision.layers)
+    for op in graph.ops:
+        entry = layers[op.name]
+        if isinstance(op, WeightedOp) and entry.weight is not None and entry.bias is not None:
+            weight = fitted(entry.weight, op.weights.values, method)
+            bias = fitted(entry.bias, precision.bias(op).values, few)
+            layers[op.name] = replace(entry, weight=weight, bias=bias)
+    return replace(precision, layers=layers)
 
 
 def has_own(graph: Graph) -> bool:
@@ -153,25 +234,8 @@ def _halves(op: AvgPool2D, x: Tensor) -> bool:
     return all((row * column).bit_count() == 1 for row in rows for column in columns)
 
 
-def _covering(width: int, values: np.ndarray, *, signed: bool) -> FixedPoint:
-    """The finest ``width``-bit format whose range holds all ``values`` after rounding."""
-    largest = float(np.max(np.abs(values), initial=0.0))
-    if largest == 0.0:
-        return quantized(width, 1 if signed else 0, signed=signed)
-    low, high = min(float(np.min(values)), 0.0), max(float(np.max(values)), 0.0)
-    integer_bits = int(np.frexp(largest)[1]) + (1 if signed else 0) - 1
-    while True:
-        fmt = quantized(width, integer_bits, signed=signed)
-        # half a step below the least code rounds up to it; above the largest it rounds away
-        half = float(fmt.step) / 2
-        least = float(fmt.real(fmt.min_code)) - half if signed else low
-        if least <= low and high < float(fmt.real(fmt.max_code)) + half:
-            return fmt
-        integer_bits += 1
-
-
 def _table_format(op: InputTable) -> FixedPoint:
-    return _covering(TABLE_BITS, op.table.values, signed=bool((op.table.values < 0).any()))
+    return covering(TABLE_BITS, op.table.values, signed=bool((op.table.values < 0).any()))
 
 
 def _with_logits(
@@ -199,15 +263,15 @@ def to_toml(precision: Precision, graph: Graph) -> str:
         "# lenetgen precision file: a type per weight, bias and result.",
         "# Types: ap_fixed<W,I,Q,O>, ap_ufixed<...> or Qm.n (m+n bits, rounded, saturated).",
         '# result = "exact" keeps the accumulator as it is. Max pooling keeps its input\'s type.',
-        f'name = "{precision.name}"',
+        f'name = "{re.sub("[^A-Za-z0-9_.-]", "-", precision.name)[:40]}"',
     ]
     for op in graph.ops:
         entry = precision.layers[op.name]
         lines += ["", f"[layers.{op.name}]  # {op.kind}, result {'x'.join(map(str, op.out.shape))}"]
-        for field in _FIELDS:
-            if _has(op, field):
-                value = getattr(entry, field)
-                lines.append(f'{field} = "{value if value is not None else "exact"}"')
+        for name in _FIELDS:
+            if _has(op, name):
+                value = getattr(entry, name)
+                lines.append(f'{name} = "{value if value is not None else "exact"}"')
     return "\n".join(lines) + "\n"
 
 

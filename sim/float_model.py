@@ -71,13 +71,13 @@ class FloatModel:
         ``ValueError`` for an empty batch.
         """
         result: dict[str, tuple[float, float]] = {}
-        for op, values in self.results(images):
+        for op, _, values in self.steps(images):
             low, high = result.get(op.name, (np.inf, -np.inf))
             result[op.name] = (min(low, float(values.min())), max(high, float(values.max())))
         return result
 
-    def results(self, images: npt.NDArray[np.uint8]) -> Iterator[tuple[Op, Reals]]:
-        """Every operator and its float64 result (batch, *shape), for one chunk after the other.
+    def steps(self, images: npt.NDArray[np.uint8]) -> Iterator[tuple[Op, Reals, Reals]]:
+        """Every operator, what it reads and its result (batch, *shape), chunk by chunk.
 
         ``ValueError`` for an empty batch.
         """
@@ -87,8 +87,8 @@ class FloatModel:
         for start in range(0, len(images), CHUNK):
             values = self._input(images[start : start + CHUNK])
             for op in self.graph.ops:
-                values = evaluate(op, values)
-                yield op, values
+                x, values = values, evaluate(op, values)
+                yield op, x, values
 
     def _input(self, images: npt.NDArray[np.uint8]) -> Reals:
         return images.astype(np.float64) * self._scale

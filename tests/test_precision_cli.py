@@ -70,7 +70,7 @@ def test_table_names_every_layer_and_type() -> None:
     assert "…" not in result.stdout
 
 
-@pytest.mark.parametrize("name", ["mixed", "auto", "q4.4"])
+@pytest.mark.parametrize("name", ["mixed", "auto", "q4.4", "auto:w4a6:mse", "q4.4:rescaled"])
 def test_dump_can_be_checked(tmp_path: Path, name: str) -> None:
     path = tmp_path / "types.toml"
     assert run("--preset", name, "--dump", str(path)).exit_code == 0
@@ -80,13 +80,14 @@ def test_dump_can_be_checked(tmp_path: Path, name: str) -> None:
     assert to_output.stdout == path.read_text()
     assert to_output.stderr == ""
     types = from_toml(path, network())
-    assert types.name == name
-    if name != "auto":
+    assert types.name == name.replace(":", "-")
+    if name in ("mixed", "q4.4"):
         assert types == preset(name, network())
     checked = run("--check", str(path), "--json")
     direct = run("--preset", name, "--json")
     assert checked.exit_code == 0
-    assert json.loads(checked.stdout) == json.loads(direct.stdout)
+    found, wanted = json.loads(checked.stdout), json.loads(direct.stdout)
+    assert (found["layers"], wanted["precision"]) == (wanted["layers"], name)
 
 
 def test_dump_does_not_overwrite(tmp_path: Path) -> None:
@@ -116,7 +117,11 @@ def test_user_errors(tmp_path: Path) -> None:
     assert "must end in .toml" in message(run("--check", "types.txt"))
     assert "No such file" in message(run("--check", str(tmp_path / "none.toml")))
     assert "no data set 'nope'" in message(run("--dataset", "nope"))
-    assert run("--preset", "q9.9").exit_code == 2
+    assert "choose one of q8.8, q6.6," in message(run("--preset", "q9.9"))
+    assert "a TOML file holds types, no biases" in message(
+        run("--preset", "q4.4:corrected", "--dump", str(tmp_path / "types.toml"))
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_json_holds_types_and_ranges() -> None:

@@ -41,6 +41,8 @@ def assign_formats(graph: Graph, precision: Precision) -> Graph:
     tensor = replace(graph.input, format=PIXEL, low=PIXEL.min_code, high=PIXEL.max_code)
     start, ops = tensor, []
     for op in graph.ops:
+        if isinstance(op, WeightedOp):
+            op = replace(op, bias=precision.bias(op))
         typed = typed_op(replace(op, own=None), tensor, precision.layers[op.name])
         tensor = typed.out
         ops.append(typed)
