@@ -14,6 +14,7 @@ from .rows import Study
 
 STUDIES: Mapping[str, str] = {
     "lenet5": "LeNet-5: precisions, pruning and quantized training, two recipes, with hardware.",
+    "microcontroller": "LeNet-5 as TensorFlow Lite files for MNIST and Fashion-MNIST.",
 }
 
 
