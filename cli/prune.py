@@ -11,7 +11,15 @@ import click
 
 from ..models.prune import RECIPE, PruneResult, prune
 from ..models.pruning import METHODS, SCHEDULES, Pruning
-from .recipe_options import Report, data_options, default_dataset, default_output, recipe_options
+from .recipe_options import (
+    Report,
+    Run,
+    chosen_epoch,
+    default_dataset,
+    default_output,
+    recipe_options,
+    run_options,
+)
 
 
 @click.command(name="prune", context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,7 +42,7 @@ from .recipe_options import Report, data_options, default_dataset, default_outpu
 @click.option("--shrink", is_flag=True, help="Write a smaller network with the same results.")
 @click.option("--out", type=click.Path(path_type=Path), help="The .keras file.  [MODEL-...]")
 @recipe_options(RECIPE, "epochs", "schedule")
-@data_options
+@run_options
 def command(
     model: str,
     method: str,
@@ -44,12 +52,7 @@ def command(
     finetune: int,
     shrink: bool,
     out: Path | None,
-    dataset: str | None,
-    data: Path | None,
-    download: bool,
-    force: bool,
-    threads: int,
-    as_json: bool,
+    run: Run,
     **knobs: Any,
 ) -> None:
     """Prune MODEL (a float .keras file or a zoo name) and write a .keras file.
@@ -67,8 +70,10 @@ def command(
     from ..models.keras_file import load_keras
 
     loaded = load_keras(model)
-    name = dataset or default_dataset(str(loaded.name), loaded.input_shape[1:], download=download)
-    with Report(as_json, recipe.epochs) as report:
+    name = run.dataset or default_dataset(
+        str(loaded.name), loaded.input_shape[1:], download=run.download
+    )
+    with Report(run.as_json, recipe.epochs) as report:
         result = prune(
             loaded,
             how,
@@ -76,19 +81,18 @@ def command(
             target,
             recipe if finetune else None,
             smaller=shrink,
-            data_folder=data,
-            allow_download=download,
-            overwrite=force,
-            threads=threads,
             progress=report.step,
+            **run.keywords(),
         )
-    if as_json:
+    if run.as_json:
         click.echo(json.dumps(result.as_dict(), indent=2))
     else:
         _print(target, result)
 
 
 def _print(target: Path, result: PruneResult) -> None:
+    if result.recipe is not None:
+        click.echo(f"fine-tuned: {chosen_epoch(result)}")
     what = "weights" if result.method == "unstructured" else "filters and neurons"
     click.echo(
         f"{target}: {100 * result.sparsity:.1f} % of the {what} removed; test "

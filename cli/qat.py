@@ -14,7 +14,15 @@ from ..models.qat import RECIPE, QatResult, qat
 from ..models.quantized_model import PIXEL_BITS, Quantization
 from ..models.recipe import Recipe
 from .common import choose_precision, float_graph
-from .recipe_options import Report, data_options, default_dataset, default_output, recipe_options
+from .recipe_options import (
+    Report,
+    Run,
+    chosen_epoch,
+    default_dataset,
+    default_output,
+    recipe_options,
+    run_options,
+)
 
 PRICE = 1e-7  # of a bit operation: the loss grows by 0.08 with LeNet-5 at 4 x 4 bits
 
@@ -45,19 +53,14 @@ PRICE = 1e-7  # of a bit operation: the loss grows by 0.08 with LeNet-5 at 4 x 4
     help="The upper bits of a pixel that the network sees.",
 )
 @recipe_options(RECIPE, "weight_noise", "activity_limit")
-@data_options
+@run_options
 def command(
     model: str,
     precision: str,
     out: Path | None,
     learn: float | None,
     input_bits: int,
-    dataset: str | None,
-    data: Path | None,
-    download: bool,
-    force: bool,
-    threads: int,
-    as_json: bool,
+    run: Run,
     **knobs: Any,
 ) -> None:
     """Train MODEL (a float .keras file or a zoo name) with quantizers and write a .keras file.
@@ -71,15 +74,17 @@ def command(
     label = Path(precision).stem if precision.endswith(".toml") else precision
     label += "" if learn is None else "-learned"
     target = out or default_output(model, f"qat-{label}")
-    console = Console(file=sys.stderr, quiet=as_json, highlight=False)
+    console = Console(file=sys.stderr, quiet=run.as_json, highlight=False)
     with console.status("loading the model (TensorFlow takes a few seconds)"):
         graph = float_graph(model)
-    name = dataset or default_dataset(graph.name, graph.input.image_shape, download=download)
-    types, note = choose_precision(precision, graph, "exact", name, data)
+    name = run.dataset or default_dataset(
+        graph.name, graph.input.image_shape, download=run.download
+    )
+    types, note = choose_precision(precision, graph, "exact", name, run.data)
     if note:
         console.print(note, markup=False, soft_wrap=True)
     how = Quantization(types.layers, learn, input_bits)
-    with Report(as_json, recipe.epochs) as report:
+    with Report(run.as_json, recipe.epochs) as report:
         result = qat(
             graph,
             name,
@@ -87,13 +92,10 @@ def command(
             how,
             recipe,
             label=label,
-            data_folder=data,
-            allow_download=download,
-            overwrite=force,
-            threads=threads,
             progress=report.step,
+            **run.keywords(),
         )
-    if as_json:
+    if run.as_json:
         click.echo(json.dumps(result.as_dict(), indent=2))
     else:
         _print(target, result)
@@ -103,10 +105,10 @@ def command(
 
 def _print(target: Path, result: QatResult) -> None:
     click.echo(
-        f"{target}: {result.network}, {result.precision}, epoch {result.best_epoch} of "
-        f"{result.recipe.epochs}; validation {100 * result.validation_accuracy:.2f} %, test "
-        f"{100 * result.test_accuracy:.2f} % ({result.dataset}, {result.test_images:,} images, "
-        f"integers); {result.nonzero:,} of {result.weights:,} weights are not zero, "
+        f"{target}: {result.network}, {result.precision}, {chosen_epoch(result)}; "
+        f"validation {100 * result.validation_accuracy:.2f} %, "
+        f"test {100 * result.test_accuracy:.2f} % ({result.dataset}, {result.test_images:,} "
+        f"images, integers); {result.nonzero:,} of {result.weights:,} weights are not zero, "
         f"{result.stored_bits:,} bits stored"
     )
     if result.differing:

@@ -1,8 +1,9 @@
-"""What the training commands share: data and recipe options, the output's name, a progress bar."""
+"""What the training commands share: their options, the output's name, a progress bar."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +36,7 @@ _KNOBS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "activity_limit": ("--activity-limit", "Penalise hidden results beyond this; 0: off.", {}),
     "label_smoothing": ("--label-smoothing", "Probability spread over all classes.", {}),
     "validation": ("--validation", "Part of the training set kept to choose the epoch.", {}),
+    "patience": ("--patience", "Stop after so many epochs without a better one; 0: never.", {}),
 }
 
 
@@ -54,10 +56,51 @@ def recipe_options(default: Recipe, *left_out: str) -> Callable[[Command], Comma
     return decorate
 
 
-def data_options(command: Command) -> Command:
-    """Add ``dataset``, ``data``, ``download``, ``force``, ``threads`` and ``as_json``."""
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What every training command is told besides what it trains, and how."""
+
+    dataset: str | None
+    data: Path | None
+    download: bool
+    force: bool
+    threads: int
+    resume: bool
+    history: Path | None
+    as_json: bool
+
+    def keywords(self) -> dict[str, Any]:
+        """The keywords that ``train``, ``qat`` and ``prune`` share, but ``progress``."""
+        return {
+            "data_folder": self.data,
+            "allow_download": self.download,
+            "overwrite": self.force,
+            "threads": self.threads,
+            "resume": self.resume,
+            "history_file": self.history,
+        }
+
+
+def run_options(command: Command) -> Command:
+    """Add the options that are the fields of ``Run``; they arrive together, as ``run``."""
+
+    @functools.wraps(command)
+    def collected(**values: Any) -> Any:
+        run = Run(**{field.name: values.pop(field.name) for field in dataclasses.fields(Run)})
+        return command(run=run, **values)
+
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print the result as JSON only."),
+        click.option(
+            "--history",
+            type=click.Path(path_type=Path),
+            help="Write a row per epoch to this .csv or .json file.",
+        ),
+        click.option(
+            "--resume",
+            is_flag=True,
+            help="Go on behind the last epoch of the same command, if it was interrupted.",
+        ),
         click.option(
             "--threads",
             type=click.IntRange(min=1),
@@ -72,8 +115,8 @@ def data_options(command: Command) -> Command:
         ),
         click.option("--dataset", help="A data set's name; default: the network's own."),
     ):
-        command = option(command)
-    return command
+        collected = option(collected)
+    return collected
 
 
 def default_output(model: str, what: str) -> Path:
@@ -91,12 +134,24 @@ def default_dataset(model: str, shape: tuple[int, ...], *, download: bool) -> st
     return "mnist" if download or find("mnist", part="train") is not None else "digits"
 
 
+def chosen_epoch(result: Any) -> str:
+    """``epoch 3 of 5``, and what ended the training if its recipe had more epochs.
+
+    ``result``: what ``train``, ``qat`` or ``prune`` returned.
+    """
+    text = f"epoch {result.best_epoch} of {len(result.history)}"
+    if not result.stopped_early:
+        return text
+    return f"{text} (stopped early: {result.recipe.patience} without a better one)"
+
+
 class Report:
     """A progress bar on standard error and one line per epoch on standard output."""
 
     def __init__(self, silent: bool, epochs: int) -> None:
         self._silent = silent
         self._epochs = epochs
+        self._done = 0
         self._bar = Progress(console=Console(stderr=True), transient=True, disable=silent)
         self._task = self._bar.add_task("loading", total=None)
 
@@ -111,11 +166,16 @@ class Report:
         trace: TracebackType | None,
     ) -> None:
         self._bar.stop()
+        if isinstance(error, KeyboardInterrupt) and self._done:
+            click.echo(f"epoch {self._done} is kept: --resume goes on behind it", err=True)
 
     def step(self, step: int, steps: int, epoch: Any) -> None:
         """Show a step; ``epoch`` is an ``Epoch`` when one has ended, else None."""
         self._bar.update(self._task, description="training", completed=step, total=steps)
-        if epoch is not None and not self._silent:
+        if epoch is None:
+            return
+        self._done = epoch.number
+        if not self._silent:
             values = dataclasses.asdict(epoch)
             click.echo(
                 "epoch {number}/{epochs}: loss {loss:.4f}, validation loss {validation_loss:.4f}, "

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..models.recipe import Recipe
-from .recipe_options import Report, data_options, recipe_options
+from .recipe_options import Report, Run, chosen_epoch, recipe_options, run_options
 
 
 @click.command(name="train", context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,16 +18,11 @@ from .recipe_options import Report, data_options, recipe_options
     "--out", type=click.Path(path_type=Path), required=True, help="The .keras file to write."
 )
 @recipe_options(Recipe())
-@data_options
+@run_options
 def command(
     network: str,
-    dataset: str | None,
-    data: Path | None,
-    download: bool,
     out: Path,
-    force: bool,
-    threads: int,
-    as_json: bool,
+    run: Run,
     **knobs: Any,
 ) -> None:
     """Train NETWORK (a name of the zoo, such as lenet5) and write the best epoch to a .keras file.
@@ -40,24 +35,14 @@ def command(
     from ..models.training import train
 
     recipe = Recipe(**knobs)
-    name = dataset or zoo.entry(network).dataset
-    with Report(as_json, recipe.epochs) as report:
-        result = train(
-            network,
-            name,
-            out,
-            recipe,
-            data_folder=data,
-            allow_download=download,
-            overwrite=force,
-            threads=threads,
-            progress=report.step,
-        )
-    if as_json:
+    name = run.dataset or zoo.entry(network).dataset
+    with Report(run.as_json, recipe.epochs) as report:
+        result = train(network, name, out, recipe, progress=report.step, **run.keywords())
+    if run.as_json:
         click.echo(json.dumps(result.as_dict(), indent=2))
         return
     click.echo(
-        f"{out}: {network}, {result.parameters:,} parameters, epoch {result.best_epoch} of "
-        f"{recipe.epochs}; validation {100 * result.validation_accuracy:.2f} %, test "
+        f"{out}: {network}, {result.parameters:,} parameters, {chosen_epoch(result)}; "
+        f"validation {100 * result.validation_accuracy:.2f} %, test "
         f"{100 * result.test_accuracy:.2f} % ({name}, {result.test_images:,} images, float)"
     )

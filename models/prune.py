@@ -6,7 +6,7 @@ Input: a Keras model, a ``Pruning`` and a data set; output: a ``.keras`` file an
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,14 @@ import numpy as np
 
 from ..codegen.errors import UserError
 from ..codegen.frontend.keras_runtime import import_keras
-from .archive import write_model
 from .datasets import load
 from .pruning import Masks, Pruning, polynomial
 from .recipe import Recipe
+from .resume import training_facts
+from .session import Session
 from .shrinking import shrink
 from .split import split
-from .training import Epoch, Progress, accuracy, check_output, fit, prepare_tensorflow, versions
+from .training import Epoch, Progress, accuracy, fit, prepare_tensorflow, versions
 from .training_step import Extras
 
 RECIPE = Recipe(epochs=2, lr=1e-3, weight_noise=0.0, activity_limit=0.0)
@@ -49,6 +50,7 @@ class PruneResult:
     accuracy_pruned: float
     accuracy: float
     best_epoch: int
+    stopped_early: bool
     parameters_before: int
     parameters: int
     nonzero: int
@@ -73,14 +75,20 @@ def prune(
     overwrite: bool = False,
     threads: int = 2,
     progress: Progress | None = None,
+    resume: bool = False,
+    history_file: Path | None = None,
 ) -> PruneResult:
     """Prune ``model`` in place and write it to ``out``; ``recipe`` None: no fine-tuning.
 
-    ``smaller``: what was pruned and what no result depends on is taken out of the written file.
-    ``UserError`` for unknown layers, a model of HGQ2, images or labels that don't fit, an existing
-    ``out`` (unless ``overwrite``) and a loss that stops being finite; nothing is written then.
+    ``smaller``: what was pruned and what no result depends on is taken out of the written file;
+    ``resume`` and ``history_file`` as of ``train``. ``UserError`` for unknown layers, a model of
+    HGQ2, images or labels that don't fit, an existing ``out`` (unless ``overwrite``), the state of
+    another training, a history without fine-tuning and a loss that stops being finite; nothing is
+    written then.
     """
-    check_output(out, overwrite=overwrite)
+    session = Session(out, overwrite, resume, history_file)
+    if recipe is None and history_file is not None:
+        raise UserError(f"{history_file}: without an epoch of fine-tuning there is no history")
     if recipe is None and how.schedule == "polynomial":
         raise UserError("a polynomial schedule prunes during fine-tuning: give it an epoch or more")
     tf = prepare_tensorflow(threads)
@@ -103,9 +111,13 @@ def prune(
     best = 0
     if recipe is not None:
         keras.utils.set_random_seed(recipe.seed)
+        _seed_layers(model, recipe.seed)
         steps = -(-len(split(data, recipe.validation, recipe.seed)[0]) // recipe.batch)
         extras = _Schedule(tf, masks, how, steps * recipe.epochs).extras(steps)
-        history, chosen = fit(tf, keras, model, data, recipe, progress, extras)
+        facts = training_facts("prune", model, data, recipe, threads)
+        facts |= {f"pruning {each.name}": str(getattr(how, each.name)) for each in fields(how)}
+        state = session.state(facts)
+        history, chosen = fit(tf, keras, model, data, recipe, progress, extras, state)
         best = chosen.number
     final = shrink(model) if smaller else model
     result = PruneResult(
@@ -122,14 +134,22 @@ def prune(
         accuracy_pruned=pruned,
         accuracy=accuracy(final, test),
         best_epoch=best,
+        stopped_early=recipe is not None and len(history) < recipe.epochs,
         parameters_before=parameters,
         parameters=int(final.count_params()),
         nonzero=sum(int(np.count_nonzero(each)) for each in final.get_weights() if each.ndim > 1),
         history=tuple(history),
         versions=versions(),
     )
-    write_model(final, out)
+    session.finish(final, history)
     return result
+
+
+def _seed_layers(model: Any, seed: int) -> None:
+    """Seed the layers that draw (dropout, noise): those of a loaded model have a seed by chance."""
+    states = [each for each in model.variables if each.path.endswith("seed_generator_state")]
+    for number, state in enumerate(states):
+        state.assign([seed, number])
 
 
 class _Schedule:
@@ -147,7 +167,13 @@ class _Schedule:
     def extras(self, steps: int) -> Extras:
         """What ``fit`` needs; ``steps`` of an epoch. An epoch that ends too dense is no choice."""
         first = self.ramp // steps + 1
-        return Extras(masks=self.pairs, before_step=self.before_step, first_choice=first)
+        return Extras(
+            masks=self.pairs,
+            before_step=self.before_step,
+            first_choice=first,
+            moving=[held for _, held in self.pairs],
+            resumed=self.resumed,
+        )
 
     def before_step(self, number: int) -> None:
         """Prune a little more, if it is time."""
@@ -156,3 +182,8 @@ class _Schedule:
         self.masks.tighten(polynomial(self.how.sparsity, number / self.ramp))
         for (_, held), (_, mask) in zip(self.pairs, self.masks.variables(), strict=True):
             held.assign(mask)
+
+    def resumed(self) -> None:
+        """Take the masks of an interrupted training from their variables."""
+        held = {variable.path: mask for variable, mask in self.pairs}
+        self.masks.kernels = [held[layer.kernel.path].numpy() != 0 for layer in self.masks.layers]

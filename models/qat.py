@@ -24,7 +24,6 @@ from ..codegen.pipeline import to_float_graph, to_typed_graph
 from ..codegen.precision import has_own, own
 from ..sim.golden import GoldenModel
 from ..sim.rtl_check import classify
-from .archive import write_model
 from .datasets import Dataset, Images, load
 from .evaluation import check_labels, storage_bits
 from .quantized_model import (
@@ -35,7 +34,9 @@ from .quantized_model import (
     weighted_layers,
 )
 from .recipe import Recipe
-from .training import Epoch, Progress, check_output, fit, prepare_tensorflow, scaled, versions
+from .resume import Fact, training_facts
+from .session import Session
+from .training import Epoch, Progress, fit, prepare_tensorflow, scaled, versions
 from .training_step import Extras
 
 RECIPE = Recipe(epochs=5, lr=1e-3, weight_noise=0.0, activity_limit=0.0)
@@ -56,6 +57,7 @@ class QatResult:
     learn: float | None
     recipe: Recipe
     best_epoch: int
+    stopped_early: bool
     validation_accuracy: float
     test_accuracy: float
     test_images: int
@@ -84,14 +86,17 @@ def qat(
     overwrite: bool = False,
     threads: int = 2,
     progress: Progress | None = None,
+    resume: bool = False,
+    history_file: Path | None = None,
 ) -> QatResult:
     """Train a float graph with quantizers and write the best epoch to ``out`` (``.keras``).
 
-    ``label`` names the types in reports. ``UserError`` for a model that has quantizers, an operator
-    or type that can't be trained, images or labels that don't fit, an existing ``out`` (unless
-    ``overwrite``) and a loss that stops being finite; nothing is written then.
+    ``label`` names the types in reports; ``resume`` and ``history_file`` as of ``train``.
+    ``UserError`` for a model that has quantizers, an operator or type that can't be trained, images
+    or labels that don't fit, an existing ``out`` (unless ``overwrite``), the state of another
+    training and a loss that stops being finite; nothing is written then.
     """
-    check_output(out, overwrite=overwrite)
+    session = Session(out, overwrite, resume, history_file)
     if has_own(graph):
         raise UserError(f"{graph.name}: has quantizers already; start from the float model")
     data = load(dataset, "train", data_folder, allow_download=allow_download)
@@ -108,18 +113,20 @@ def qat(
         logits=True,
         own_losses=how.learn is not None,
     )
-    history, chosen = fit(tf, keras, model, data, recipe, progress, extras)
+    facts = training_facts("qat", model, data, recipe, threads) | _facts(how)
+    state = session.state(facts)
+    history, chosen = fit(tf, keras, model, data, recipe, progress, extras, state)
     typed = typed_graph(model)
     accuracy, differing = compare_with_golden(model, typed, test)
     kernels = [op for op in typed.ops if isinstance(op, WeightedOp)]
-    write_model(model, out)
-    return QatResult(
+    result = QatResult(
         network=graph.name,
         dataset=dataset,
         precision=label,
         learn=how.learn,
         recipe=recipe,
         best_epoch=chosen.number,
+        stopped_early=len(history) < recipe.epochs,
         validation_accuracy=chosen.validation_accuracy,
         test_accuracy=accuracy,
         test_images=len(test),
@@ -130,6 +137,18 @@ def qat(
         history=tuple(history),
         versions=versions() | {"hgq2": import_hgq().__version__},
     )
+    session.finish(model, history)
+    return result
+
+
+def _facts(how: Quantization) -> dict[str, Fact]:
+    """What decides a quantized training besides what decides every training."""
+    return {
+        "hgq2": import_hgq().__version__,
+        "learn": how.learn,
+        "input bits": how.pixel_bits,
+        **{f"types of {name}": str(types) for name, types in how.types.items()},
+    }
 
 
 def typed_graph(model: Any) -> Graph:

@@ -34,6 +34,7 @@ class Recipe:
     label_smoothing: float = 0.0  # 0 .. < 1
     activity_limit: float = 7.5  # hidden results beyond this are penalised (Q4.4 ends at 8); 0: off
     validation: float = 0.1  # part of the training set kept for the choice of the epoch
+    patience: int = 0  # epochs without a better one after which training stops; 0: never
 
     def __post_init__(self) -> None:
         checks = (
@@ -63,6 +64,7 @@ class Recipe:
                 f"activity limit must not be negative, not {self.activity_limit}",
             ),
             (0 < self.validation < 1, f"validation must be in (0, 1), not {self.validation}"),
+            (self.patience >= 0, f"patience must not be negative, not {self.patience}"),
         )
         for good, message in checks:
             if not good:

@@ -2,7 +2,8 @@
 
 Input: a network's name, a data set and a ``Recipe``; output: a ``.keras`` file without optimizer
 state, whose bytes depend on the weights only, and a ``TrainingResult``. The pixels are scaled by
-1/255 outside of the model. The test set is read once, after the choice, for the report.
+1/255 outside of the model. The test set is read once, after the choice, for the report. After every
+epoch the state is kept beside the output; a training that goes on from it ends with the same bytes.
 """
 
 from __future__ import annotations
@@ -20,32 +21,27 @@ import numpy.typing as npt
 from ..codegen.errors import UserError
 from ..codegen.frontend.keras_runtime import import_keras
 from . import zoo
-from .archive import write_model
 from .datasets import Dataset, Images, load
+from .history import Epoch as Epoch
 from .recipe import Recipe
-from .training_step import Extras, batches, make_step
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch gave: mean training loss, validation loss and accuracy (0..1), seconds."""
-
-    number: int
-    loss: float
-    validation_loss: float
-    validation_accuracy: float
-    seconds: float
+from .resume import Reached, StateFile, training_facts
+from .session import Session
+from .training_step import Extras, batches, make_optimizer, make_step
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A finished training; accuracies are 0..1 over whole sets, in float."""
+    """A finished training; accuracies are 0..1 over whole sets, in float.
+
+    ``stopped_early``: the recipe's patience ended it before its last epoch.
+    """
 
     network: str
     dataset: str
     recipe: Recipe
     parameters: int
     best_epoch: int
+    stopped_early: bool
     validation_accuracy: float
     test_accuracy: float
     test_images: int
@@ -123,16 +119,20 @@ def train(
     overwrite: bool = False,
     threads: int = 2,
     progress: Progress | None = None,
+    resume: bool = False,
+    history_file: Path | None = None,
 ) -> TrainingResult:
     """Train ``network`` on ``dataset`` and write the best epoch to ``out`` (``.keras``).
 
-    ``progress`` is called after every step. Raises ``UserError`` for unknown names, an existing
-    ``out`` (unless ``overwrite``), images of another shape than the network's, labels out of
-    range and a loss that stops being finite; nothing is written then.
+    ``progress`` is called after every step. ``resume``: go on from the state that an interrupted
+    training left beside ``out``, if there is one; ``history_file``: a ``.csv`` or ``.json`` file
+    for the epochs. Raises ``UserError`` for unknown names, an existing ``out`` or ``history_file``
+    (unless ``overwrite``), images of another shape than the network's, labels out of range, the
+    state of another training and a loss that stops being finite; nothing is written then.
     """
     recipe = recipe or Recipe()
     zoo.entry(network)  # an unknown name is said before anything is loaded
-    check_output(out, overwrite=overwrite)
+    session = Session(out, overwrite, resume, history_file)
     data = load(dataset, "train", data_folder, allow_download=allow_download)
     test = load(dataset, "test", data_folder, allow_download=allow_download)
     tf = prepare_tensorflow(threads)
@@ -144,20 +144,22 @@ def train(
             f"{network} takes images {tuple(model.input_shape[1:])}, "
             f"{dataset} has {data.images.shape[1:]}"
         )
-    history, chosen = fit(tf, keras, model, data, recipe, progress)
+    state = session.state(training_facts("train", model, data, recipe, threads))
+    history, chosen = fit(tf, keras, model, data, recipe, progress, state=state)
     result = TrainingResult(
         network=network,
         dataset=dataset,
         recipe=recipe,
         parameters=int(model.count_params()),
         best_epoch=chosen.number,
+        stopped_early=len(history) < recipe.epochs,
         validation_accuracy=chosen.validation_accuracy,
         test_accuracy=accuracy(model, test),
         test_images=len(test.images),
         history=tuple(history),
         versions=versions(),
     )
-    write_model(model, out)
+    session.finish(model, history)
     return result
 
 
@@ -172,16 +174,6 @@ def versions() -> dict[str, str]:
     }
 
 
-def check_output(out: Path, *, overwrite: bool) -> None:
-    """Raise ``UserError`` unless ``out`` is a ``.keras`` name that may be written."""
-    if out.suffix != ".keras":
-        raise UserError(f"{out}: the output must be a .keras file")
-    if out.is_dir():
-        raise UserError(f"{out}: is a folder; name a .keras file")
-    if out.exists() and not overwrite:
-        raise UserError(f"{out}: exists; give --force to replace it")
-
-
 def fit(
     tf: Any,
     keras: Any,
@@ -190,9 +182,11 @@ def fit(
     recipe: Recipe,
     progress: Progress | None = None,
     extras: Extras | None = None,
+    state: StateFile | None = None,
 ) -> tuple[list[Epoch], Epoch]:
     """Train ``model``; it gets the weights of the best validation epoch, which is also returned.
 
+    ``state`` is read first and written after every epoch; whoever writes the model removes it.
     Returns (all epochs, the best one). ``UserError`` for labels out of range and a loss that stops
     being finite.
     """
@@ -205,39 +199,69 @@ def fit(
     steps = math.ceil(len(chosen) / recipe.batch)
     held = Dataset(data.images[kept], data.labels[kept], data.name, data.source)
     steps_data = batches(tf, data.images[chosen], data.labels[chosen], recipe)
-    step = make_step(tf, keras, model, recipe, steps * recipe.epochs, extras)
-    history: list[Epoch] = []
-    best: list[npt.NDArray[np.float32]] = []
-    score, best_epoch = (-1.0, 0.0), Epoch(0, 0.0, 0.0, 0.0, 0.0)
-    for number in range(1, recipe.epochs + 1):
-        start, losses = time.perf_counter(), 0.0
+    optimizer = make_optimizer(keras, recipe, steps * recipe.epochs)
+    step = make_step(tf, keras, model, recipe, optimizer, extras)
+    moving = [*model.variables, *optimizer.variables, *extras.moving]
+    reached = Reached()
+    if state is not None:
+        reached = state.load(moving, model.get_weights())
+    if reached.history and extras.resumed:
+        extras.resumed()
+    for _ in reached.history:
+        iter(steps_data)  # the orders of the epochs that are done
+    while not _ended(reached, recipe):
+        number, start = len(reached.history) + 1, time.perf_counter()
+        rate = float(f"{float(optimizer.learning_rate):.7g}")  # a float32 has no more digits
+        losses, hits = 0.0, 0
         for index, (images, labels) in enumerate(steps_data, 1):
             if extras.before_step:
                 extras.before_step((number - 1) * steps + index - 1)
-            loss = float(step(images, labels))
+            results = step(images, labels)
+            loss = float(results[0])
             if not math.isfinite(loss):
-                raise UserError(
-                    f"training diverged: loss {loss} in epoch {number}, step {index}; "
-                    f"try a learning rate below {recipe.lr:g}"
-                )
-            losses += loss
+                raise _diverged(f"loss {loss} in epoch {number}, step {index}", recipe, state)
+            losses, hits = losses + loss, hits + int(results[1])
             if progress and index < steps:
                 progress(index, steps, None)
-        epoch = Epoch(
-            number,
-            losses / steps,
-            *_evaluate(model, held, extras.logits),
-            time.perf_counter() - start,
-        )
-        history.append(epoch)
-        reached = (epoch.validation_accuracy, -epoch.validation_loss)
-        if number >= extras.first_choice and (not best or reached > score):
-            score, best_epoch = reached, epoch
-            best = [np.array(weight) for weight in model.get_weights()]
+        validation = _evaluate(model, held, extras.logits)
+        if not math.isfinite(validation[0]):
+            raise _diverged(f"validation loss {validation[0]} in epoch {number}", recipe, state)
+        seconds = time.perf_counter() - start
+        epoch = Epoch(number, losses / steps, hits / len(chosen), *validation, rate, seconds)
+        _keep(reached, epoch, model, extras.first_choice)
+        if state is not None:
+            state.save(moving, reached)
         if progress:
             progress(steps, steps, epoch)
-    model.set_weights(best)
-    return history, best_epoch
+    model.set_weights(reached.weights)
+    assert reached.best is not None
+    return reached.history, reached.best
+
+
+def _ended(reached: Reached, recipe: Recipe) -> bool:
+    """Whether all epochs are done, or as many as the patience allows have passed the best one."""
+    done = len(reached.history)
+    waited = done - reached.best.number if reached.best else 0
+    return done >= recipe.epochs or 0 < recipe.patience <= waited
+
+
+def _keep(reached: Reached, epoch: Epoch, model: Any, first_choice: int) -> None:
+    """Add ``epoch``; if it is the best so far and a candidate, keep the weights as well."""
+    reached.history.append(epoch)
+    best = reached.best
+    score = (epoch.validation_accuracy, -epoch.validation_loss)
+    if epoch.number >= first_choice and (
+        best is None or score > (best.validation_accuracy, -best.validation_loss)
+    ):
+        reached.best = epoch
+        reached.weights = [np.array(weight) for weight in model.get_weights()]
+
+
+def _diverged(what: str, recipe: Recipe, state: StateFile | None) -> UserError:
+    """The error that ends a training for good, so without its state."""
+    if state is not None:
+        state.remove()
+    return UserError(f"training diverged: {what}; try a learning rate below {recipe.lr:g}")
 
 
 def _evaluate(model: Any, held: Dataset, logits: bool) -> tuple[float, float]:

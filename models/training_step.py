@@ -24,6 +24,8 @@ class Extras:
     zeros and ones) of the weights that stay zero; ``logits``: the model ends without softmax;
     ``own_losses``: the model's layers have losses of their own; ``before_step``: called with the
     number of each step, from 0; ``first_choice``: the first epoch that may be chosen as the best.
+    ``moving``: variables besides the model's that training changes; ``resumed``: called when they
+    have been set to what an interrupted training left.
     """
 
     variables: list[Any] | None = None
@@ -32,10 +34,15 @@ class Extras:
     own_losses: bool = False
     before_step: Callable[[int], None] | None = None
     first_choice: int = 1
+    moving: list[Any] = field(default_factory=list)
+    resumed: Callable[[], None] | None = None
 
 
 def batches(tf: Any, images: Images, labels: Labels, recipe: Recipe) -> Any:
-    """Return a data set of (float images in 0..1, labels), in a new seeded order each time."""
+    """Return a data set of (float images in 0..1, labels), in a new seeded order each time.
+
+    Every ``iter`` of it takes the next order, whether its batches are read or not.
+    """
     data = tf.data.Dataset.from_tensor_slices((images, labels))
     data = data.shuffle(len(images), seed=recipe.seed, reshuffle_each_iteration=True)
     return data.batch(recipe.batch).map(lambda x, y: (tf.cast(x, tf.float32) / 255.0, y))
@@ -64,14 +71,12 @@ def make_optimizer(keras: Any, recipe: Recipe, total: int) -> Any:
 
 
 def make_step(
-    tf: Any, keras: Any, model: Any, recipe: Recipe, total: int, extras: Extras | None = None
+    tf: Any, keras: Any, model: Any, recipe: Recipe, optimizer: Any, extras: Extras
 ) -> Any:
-    """Return a compiled function (images, labels) -> loss that takes one optimizer step.
+    """Return a compiled function (images, labels) -> (loss, hits) that takes one optimizer step.
 
-    ``total`` is the number of steps of the whole training, for the learning-rate schedule.
+    ``hits``: how many images were put into their class before the step. Builds ``optimizer``.
     """
-    optimizer = make_optimizer(keras, recipe, total)
-    extras = extras or Extras()
     trained = model.trainable_variables if extras.variables is None else extras.variables
     optimizer.build(trained)
     classes = int(model.output_shape[-1])
@@ -116,7 +121,8 @@ def make_step(
         optimizer.apply_gradients(zip(gradients, trained, strict=True))
         for variable, mask in extras.masks:
             variable.assign(variable * mask)
-        return loss
+        hits = tf.argmax(scores, axis=1, output_type=labels.dtype) == labels
+        return loss, tf.reduce_sum(tf.cast(hits, tf.int32))
 
     return tf.function(step)
 
