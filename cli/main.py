@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "qat": ("qat", "Train a model with quantizers: given or learned types."),
     "study": ("study", "Run a study: trained networks, measured row by row."),
     "evaluate": ("evaluate", "Measure accuracies on the integers of the hardware."),
+    "sensitivity": ("sensitivity", "Tell which layer's types cost how much accuracy."),
     "precision": ("precision", "Show or write the per-layer types of a model."),
     "estimate": ("estimate", "Estimate cycles and resources per layer, in seconds."),
     "synth": ("synth", "Measure resources and logic delays with Yosys."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,17 @@ def test_labels_and_images_that_do_not_fit(graph: Graph, rng: np.random.Generato
     with pytest.raises(UserError, match="no images"):
         empty = np.zeros(0, np.int64)
         check_labels(graph, dataclasses.replace(data, images=data.images[:0], labels=empty))
+
+
+def test_ten_thousand_images_take_seconds() -> None:
+    """Processor time, which others on the machine add little to; 10 s are 5 on two cores."""
+    loaded = float_graph("lenet5")
+    images = load("digits", "train").images
+    data = Dataset(images, np.zeros(len(images), np.int64), "digits", "digits")
+    for graph in (loaded, to_typed_graph(loaded, preset("q8.8", loaded))):
+        started = time.process_time()
+        evaluate(graph, data)
+        assert (time.process_time() - started) * 10_000 / len(images) < 10
 
 
 def run(*arguments: str) -> Any:
