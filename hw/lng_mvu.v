@@ -225,7 +225,8 @@ module lng_mvu #(
                 .ACC_WIDTH    (ACC_WIDTH),
                 .PRODUCT_SHIFT(PRODUCT_SHIFT),
                 .ROUNDS       (ROUNDS),
-                .ROUND_WIDTH  (ROUND_WIDTH)
+                .ROUND_WIDTH  (ROUND_WIDTH),
+                .WAIT_INVERTED((STYLE == 1) ? 1 : 0)
             ) u_pe (
                 .clk       (clk),
                 .ce        (ce),

@@ -12,7 +12,8 @@ module lng_pe #(
     parameter integer ACC_WIDTH     = 20,  // bits of the accumulator, signed, >= 2
     parameter integer PRODUCT_SHIFT = 0,   // accumulator fraction bits minus product fraction bits
     parameter integer ROUNDS        = 4,   // accumulators, >= 1
-    parameter integer ROUND_WIDTH   = 2    // bits of round, 2^ROUND_WIDTH >= ROUNDS
+    parameter integer ROUND_WIDTH   = 2,   // bits of round, 2^ROUND_WIDTH >= ROUNDS
+    parameter integer WAIT_INVERTED = 0    // 1: products come through registers in a row
 ) (
     input  wire                          clk,
     input  wire                          ce,
@@ -51,9 +52,10 @@ module lng_pe #(
     endgenerate
 
     lng_reduce_tree #(
-        .OPERANDS (SIMD),
-        .WIDTH    (SUM_WIDTH),
-        .OPERATION(0)
+        .OPERANDS     (SIMD),
+        .WIDTH        (SUM_WIDTH),
+        .OPERATION    (0),
+        .WAIT_INVERTED(WAIT_INVERTED)
     ) u_sum (
         .clk(clk),
         .ce (ce),

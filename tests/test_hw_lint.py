@@ -167,7 +167,8 @@ LEGAL: dict[str, list[Parameters]] = {
         {"IN_WIDTH": 1, "WEIGHT_WIDTH": 1, "STYLE": 2},
     ],
     "lng_pipe_control": _sets(DEPTH=(0, 1, 2, 9)),
-    "lng_reduce_tree": _sets(OPERANDS=(1, 2, 3, 7), WIDTH=(1, 8), OPERATION=(0, 1, 2)),
+    "lng_reduce_tree": _sets(OPERANDS=(1, 2, 3, 7), WIDTH=(1, 8), OPERATION=(0, 1, 2))
+    + _sets(OPERANDS=(2, 5, 7), WAIT_INVERTED=(1,)),
     "lng_relu": [
         *_sets(LANES=(1, 2), IN_SIGNED=(0, 1), OUT_SIGNED=(0, 1), SHIFT=(-2, 0, 3, 12)),
         *_sets(IN_SIGNED=(0, 1), LIMIT=("9'd100",)),
@@ -308,11 +309,14 @@ def test_every_module_is_in_the_list() -> None:
 # Verilator takes the inner instances of a recursive top module for the top itself
 WRAPPED = """\
 module wrapped_lng_reduce_tree #(
-    parameter integer OPERANDS = 4, parameter integer WIDTH = 8, parameter integer OPERATION = 0
+    parameter integer OPERANDS = 4, parameter integer WIDTH = 8, parameter integer OPERATION = 0,
+    parameter integer WAIT_INVERTED = 0
 ) (
     input wire clk, input wire ce, input wire [OPERANDS*WIDTH-1:0] x, output wire [WIDTH-1:0] y
 );
-    lng_reduce_tree #(.OPERANDS(OPERANDS), .WIDTH(WIDTH), .OPERATION(OPERATION)) u_tree (
+    lng_reduce_tree #(
+        .OPERANDS(OPERANDS), .WIDTH(WIDTH), .OPERATION(OPERATION), .WAIT_INVERTED(WAIT_INVERTED)
+    ) u_tree (
         .clk(clk), .ce(ce), .x(x), .y(y)
     );
 endmodule
