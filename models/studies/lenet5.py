@@ -39,11 +39,15 @@ PLAIN: Mapping[str, Any] = {"augment": False, "weight_noise": 0.0, "activity_lim
 
 @dataclass(frozen=True)
 class Setup:
-    """A recipe's name, how the float network is trained and how it is trained on."""
+    """A recipe's name, how the float network is trained, and how it is trained on.
+
+    ``tuned``: with quantizers; ``pruned``: without filters.
+    """
 
     name: str
     base: Recipe
     tuned: Recipe
+    pruned: Recipe
 
     def seeded(self, recipe: Recipe, seed: int, **other: Any) -> Recipe:
         """The recipe with a seed of its own."""
@@ -54,12 +58,14 @@ SETUPS = (
     Setup(
         "study",
         Recipe(epochs=5, optimizer="sgd", momentum=0.0, lr=0.01, schedule="constant", **PLAIN),
-        Recipe(epochs=2, **{**PLAIN, "lr": 1e-3}),
+        Recipe(epochs=2, lr=1e-3, **PLAIN),
+        Recipe(epochs=2, lr=1e-3, **PLAIN),
     ),
     Setup(
         "best",
         Recipe(),
         Recipe(epochs=3, lr=1e-3, weight_noise=0.0, activity_limit=0.0),
+        Recipe(epochs=7, lr=2e-3, weight_noise=0.0, activity_limit=0.0),
     ),
 )
 POST = ("q8.8", "q6.6", "q4.4", "mixed", "auto")
@@ -100,8 +106,9 @@ def _rows(setup: Setup, seed: int, options: Options) -> list[Row]:
         row("float", partial(_float, base), ""),
         *(row(name, partial(_quantized, "float", name), "float") for name in POST),
         row("q4.4-rescaled", partial(_quantized, "float", "q4.4:rescaled"), "float"),
+        row("q4.4-corrected", partial(_quantized, "float", "q4.4:corrected"), "float"),
         pruned("float-longer", nothing, tuned),
-        pruned("half", HALF, tuned),
+        pruned("half", HALF, setup.seeded(setup.pruned, seed)),
         *(row(f"half-{name}", partial(_quantized, "half", name), "half") for name in HALVED),
         pruned("sparse", SPARSE, long),
     ]

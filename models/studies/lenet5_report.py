@@ -21,6 +21,7 @@ LABELS: Mapping[str, str] = {
     "mixed": "mixed",
     "auto": "auto",
     "q4.4-rescaled": "Q4.4, rescaled",
+    "q4.4-corrected": "Q4.4, biases corrected",
     "float-longer": "float32, trained on",
     "half": "half of conv2 pruned",
     "half-q4.4": "half of conv2 pruned, Q4.4",
