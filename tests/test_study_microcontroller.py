@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from lenetgen.models.pruning import Masks, Pruning
 from lenetgen.models.qat import keras_logits, typed_graph
 from lenetgen.models.quantized_model import Quantization, quantized_model
 from lenetgen.models.recipe import Recipe
+from lenetgen.models.split import split
 from lenetgen.models.studies import microcontroller as study
 from lenetgen.models.studies import tflite
 from lenetgen.models.studies.microcontroller_report import report
-from lenetgen.models.studies.rows import Chain, Options
+from lenetgen.models.studies.rows import Chain, Options, Place
 from lenetgen.models.studies.worker import work
 
 pytestmark = pytest.mark.filterwarnings(
@@ -188,7 +190,7 @@ def test_a_quantized_twin_has_the_weights_of_the_hardware(model: Any, test_image
 
 
 def test_the_study_runs_and_reports(tmp_path: Path) -> None:
-    quick = Recipe(epochs=1, lr=3e-3, weight_noise=0.0, activity_limit=0.0)
+    quick = Recipe(epochs=1, lr=3e-3, augment=False, weight_noise=0.0, activity_limit=0.0)
     names = ("float", "sparse", "sparse-qat")
     networks = [each for each in study.NETWORKS if each.name in names]
     rows = study.rows(study.Work("digits", quick, quick), networks, ("int8",))
@@ -216,6 +218,20 @@ def test_the_study_runs_and_reports(tmp_path: Path) -> None:
     for name in ("float-int8", "sparse-int8", "sparse-qat-int8", "sparse-qat-model"):
         assert f"| {100 * found[name]['accuracy']:.2f} |" in text
     assert "| 80 % pruned, quantized training | int8 only |" in text
+    drawn = {name: (tmp_path / name).read_text() for name in re.findall(r"\((.*\.svg)\)", text)}
+    assert set(drawn) == {"digits-storage.svg", "digits-curves.svg"}
+    assert "80 % pruned, QAT" in drawn["digits-storage.svg"]
+
+
+def test_calibration_sees_neither_test_nor_validation_images(tmp_path: Path) -> None:
+    recipe = Recipe(seed=5, validation=0.7)
+    work_ = study.Work("digits", recipe, recipe)
+    images = work_.calibration(Place(tmp_path, Options(seeds=(5,)), {}))
+    chosen, held = split(load("digits", "train"), 0.7, 5)
+    assert (images == chosen.images[: study.CALIBRATION]).all() and len(images) == 431
+    seen = {image.tobytes() for image in images}
+    for other in (held, load("digits", "test")):
+        assert not seen & {image.tobytes() for image in other.images}
 
 
 def test_chains_of_the_study() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
+
+from . import figures
 
 NOISE = 0.24  # points of accuracy on 10,000 images that rank nothing
 NETWORKS: Mapping[str, str] = {
@@ -15,6 +17,14 @@ NETWORKS: Mapping[str, str] = {
     "half": "half of the filters and neurons removed",
     "qat": "quantized training",
     "sparse-qat": "80 % pruned, quantized training",
+}
+SHORT: Mapping[str, str] = {
+    "float": "float",
+    "longer": "longer",
+    "sparse": "80 % pruned",
+    "half": "half",
+    "qat": "QAT",
+    "sparse-qat": "80 % pruned, QAT",
 }
 KINDS: Mapping[str, str] = {
     "float32": "float32",
@@ -55,6 +65,7 @@ def report(content: dict[str, Any], folder: Path) -> list[str]:
         lines += [f"## {TITLES.get(dataset, dataset)}", "", *_files(rows), ""]
         lines += ["The same networks as the integers of the generated hardware:", ""]
         lines += [*_integers(rows), "", "What it comes to:", "", *_differences(rows), ""]
+        lines += _figures(dataset, rows, folder)
     lines += [
         "## How",
         "",
@@ -83,19 +94,26 @@ def _table(head: list[str], body: list[list[str]]) -> list[str]:
     return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *body)]
 
 
+def _present(
+    rows: Rows, ways: Mapping[str, str]
+) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
+    """Network, kind of file or types, results; of the rows that there are."""
+    for network in NETWORKS:
+        for way in ways:
+            if results := rows.get(f"{network}-{way}"):
+                yield network, way, results
+
+
 def _files(rows: Rows) -> list[str]:
     head = ["network", "file", "kB", "kB, gzip", "accuracy, %", "ties", "weights not zero"]
     head += ["µs, XNNPACK", "µs, own kernels"]
     body = []
-    for network, label in NETWORKS.items():
-        for kind, variant in KINDS.items():
-            results = rows.get(f"{network}-{kind}")
-            if results:
-                first = results[0]
-                cells = [label, variant, _kb(first["bytes"]), _kb(first["gzip"])]
-                cells += [_accuracy(results), str(first["ties"]), f"{first['nonzero']:,}"]
-                cells += [f"{first['micros'][0]:.1f}", f"{first['own_micros'][0]:.1f}"]
-                body.append(cells)
+    for network, kind, results in _present(rows, KINDS):
+        first = results[0]
+        cells = [NETWORKS[network], KINDS[kind], _kb(first["bytes"]), _kb(first["gzip"])]
+        cells += [_accuracy(results), str(first["ties"]), f"{first['nonzero']:,}"]
+        cells += [f"{first['micros'][0]:.1f}", f"{first['own_micros'][0]:.1f}"]
+        body.append(cells)
     return _table(head, body)
 
 
@@ -103,15 +121,45 @@ def _integers(rows: Rows) -> list[str]:
     head = ["network", "types", "accuracy, %", "ties", "weights and biases, kB"]
     head += ["weights not zero"]
     body = []
-    for network, label in NETWORKS.items():
-        for precision, types in PRECISIONS.items():
-            results = rows.get(f"{network}-{precision}")
-            if results:
-                first = results[0]
-                cells = [label, types, _accuracy(results), str(first["ties"])]
-                cells += [_kb(first["stored_bits"] / 8), f"{first['nonzero']:,}"]
-                body.append(cells)
+    for network, precision, results in _present(rows, PRECISIONS):
+        first = results[0]
+        cells = [NETWORKS[network], PRECISIONS[precision], _accuracy(results)]
+        cells += [str(first["ties"]), _kb(first["stored_bits"] / 8), f"{first['nonzero']:,}"]
+        body.append(cells)
     return _table(head, body)
+
+
+def _figures(dataset: str, rows: Rows, folder: Path) -> list[str]:
+    """Accuracy over storage, training curves of the first seed; the lines that show them."""
+    points = []
+    groups = {
+        "float32": "float32 file, gzip",
+        "int8": "int8 only file, gzip",
+        "mixed": "hardware's integers, after training",
+        "auto": "hardware's integers, after training",
+        "model": "hardware's integers, trained",
+    }
+    for network, way, results in _present(rows, groups):
+        stored = results[0].get("gzip", results[0].get("stored_bits", 0) / 8)
+        label = SHORT[network] + (f" {way}" if way in ("mixed", "auto") else "")
+        middle = 100 * _mean(results)
+        points.append({"group": groups[way], "label": label, "x": stored / 1000, "y": middle})
+    curves = [
+        {"label": label, "epochs": rows[network][0]["history"]}
+        for network, label in NETWORKS.items()
+        if network in rows
+    ]
+    lines = []
+    if points:
+        name = f"{dataset}-storage.svg"
+        x = "kB stored: a file after gzip, weights and biases of the hardware"
+        figures.pareto(points, folder / name, x, "test accuracy, %", log=True)
+        lines += [f"![Accuracy over storage]({name})", ""]
+    if curves:
+        name = f"{dataset}-curves.svg"
+        figures.training_curves(curves, folder / name)
+        lines += [f"![Loss and accuracy by epoch, first seed]({name})", ""]
+    return lines
 
 
 def _kb(size: float) -> str:
