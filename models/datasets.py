@@ -117,6 +117,8 @@ def load(
 
 def find(name: str, folder: Path | None = None, *, part: str = "test") -> str | None:
     """Return where a part of a data set lies (``LENETGEN_DATA``, ...), None if nowhere."""
+    if name == "digits":
+        return "built in"
     for place, _ in _places(name, (part,), folder):
         return place
     return None

@@ -58,7 +58,7 @@ def run(study: Study, options: Options, out: Path, jobs: int, told: Told) -> dic
             )
     chains = study.chains(options)
     with _locked(out, study.name):
-        _Pool(study.name, options, out, told).run(chains, jobs)
+        _Pool(study, options, out, told).run(chains, jobs)
         content = collect(study, options, chains, out)
         write_whole(out / "study.json", to_json(content))
         render(study, content, out)
@@ -147,8 +147,8 @@ def _locked(out: Path, name: str) -> Iterator[None]:
 class _Pool:
     """Chains in child processes; the first error ends them all."""
 
-    def __init__(self, study: str, options: Options, out: Path, told: Told) -> None:
-        self.study = study
+    def __init__(self, study: Study, options: Options, out: Path, told: Told) -> None:
+        self.module = study.chains.__module__  # where a child finds the study again
         self.options = options
         self.out = out
         self.told = told
@@ -195,7 +195,7 @@ class _Pool:
 
     def _chain(self, chain: Chain) -> None:
         task = {
-            "study": self.study,
+            "module": self.module,
             "options": asdict(self.options),
             "chain": chain.name,
             "out": str(self.out),
@@ -215,14 +215,17 @@ class _Pool:
                 self.children.add(child)
             assert child.stdout is not None
             told = ""
-            for line in child.stdout:
-                with contextlib.suppress(ValueError, TypeError):
-                    news = json.loads(line)
+            with child:
+                for line in child.stdout:
+                    try:
+                        news = json.loads(line)
+                    except ValueError:
+                        continue  # cut off: the child was ended
                     if "error" in news:
                         told = str(news["error"])
                     else:
                         self.told(Event(**news))
-            status = child.wait()
+            status = child.returncode
             with self.lock:
                 self.children.discard(child)
                 if (status or told) and not self.stopped:

@@ -1,12 +1,13 @@
 """One chain of a study, in a process of its own: ``runner.py`` starts it and reads its lines.
 
-The argument is JSON (study, options, chain, out); each line of standard output is an event, or
-``{"error": ...}``. Libraries that print go to standard error, which is the log.
+The argument is JSON (the study's module, options, chain, out); each line of standard output is an
+event, or ``{"error": ...}``. Libraries that print go to standard error, which is the log.
 """
 
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import os
 import sys
@@ -15,7 +16,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ...codegen.errors import UserError
-from . import study
 from .rows import Chain, Options, Place, Result, Store
 
 
@@ -56,7 +56,7 @@ def _main() -> int:
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     os.environ["OPENBLAS_NUM_THREADS"] = str(options.threads)
     try:
-        chains = study(task["study"]).chains(options)
+        chains = importlib.import_module(task["module"]).STUDY.chains(options)
         chain = next(chain for chain in chains if chain.name == task["chain"])
         work(chain, options, Path(task["out"]), line)
     except UserError as error:
