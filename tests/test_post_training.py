@@ -12,6 +12,7 @@ from lenetgen.cli import emit as emit_module
 from lenetgen.cli import evaluate as evaluate_module
 from lenetgen.cli import qat as qat_module
 from lenetgen.cli.common import choose_precision
+from lenetgen.codegen.binary_point import fitted
 from lenetgen.codegen.cast import quantize
 from lenetgen.codegen.errors import UserError
 from lenetgen.codegen.formats import FixedPoint, quantized
@@ -140,6 +141,16 @@ def test_rescaled_moves_binary_points_of_parameters_only() -> None:
     assert after.layers != before.layers
 
 
+def test_rescaling_asks_the_method() -> None:
+    method = parse_choice("q4.4:rescaled:percentile=90").points
+    types, plain = chosen("q4.4:rescaled:percentile=90").layers, chosen("q4.4:rescaled").layers
+    for op in GRAPH.ops:
+        if isinstance(op, WeightedOp):
+            assert types[op.name].weight == fitted(quantized(8, 4), op.weights.values, method)
+            assert types[op.name].bias == plain[op.name].bias
+    assert types != plain
+
+
 def test_rescaling_is_scaling_weights_by_a_power_of_two() -> None:
     """The source study's way: multiply the weights, quantize to the same type, divide the sum."""
     types = chosen("q4.4:rescaled").layers
@@ -218,6 +229,20 @@ def test_a_corrected_bias_fits_its_type_where_the_type_is_free() -> None:
 def test_the_same_images_give_the_same_types() -> None:
     assert chosen("auto:4:mse:corrected") == chosen("auto:4:mse:corrected")
     assert chosen("auto:4:mse:corrected") != chosen("auto:4:mse")
+
+
+def test_every_chunk_counts() -> None:
+    """Dark images fill the first chunk or the last one: neither decides alone."""
+    images = np.concatenate([IMAGES[:260] // 32, IMAGES])
+    choice = parse_choice("auto:4:mse:corrected")
+    types, again = (
+        post_training(choice, GRAPH, "exact", order) for order in (images, images[::-1])
+    )
+    assert types.layers == again.layers
+    for name, bias in types.biases.items():
+        assert bias.values == pytest.approx(again.biases[name].values, abs=1e-9)
+    dark = post_training(choice, GRAPH, "exact", images[:256])
+    assert dark.layers != types.layers
 
 
 def test_applied_biases_are_the_integers() -> None:
