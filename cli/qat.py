@@ -10,6 +10,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from ..codegen.precision_choice import parse_choice
 from ..models.qat import RECIPE, QatResult, qat
 from ..models.quantized_model import PIXEL_BITS, Quantization
 from ..models.recipe import Recipe
@@ -33,7 +34,8 @@ PRICE = 1e-7  # of a bit operation: the loss grows by 0.08 with LeNet-5 at 4 x 4
     "--precision",
     default="mixed",
     show_default=True,
-    help="q8.8, q6.6, q4.4, mixed, auto, or a TOML file: the types to train to.",
+    help="q8.8, q6.6, q4.4, mixed, auto, or a TOML file, options behind colons (auto:4:mse, "
+    "q4.4:rescaled, ...: docs/precision.md): the types to train to.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="The .keras file.  [MODEL-qat-...]")
 @click.option(
@@ -71,9 +73,9 @@ def command(
     Example: lenetgen qat runs/base.keras --precision mixed --epochs 5 --out runs/qat.keras
     """
     recipe = Recipe(**knobs, weight_noise=0.0, activity_limit=0.0)
-    label = Path(precision).stem if precision.endswith(".toml") else precision
-    label += "" if learn is None else "-learned"
-    target = out or default_output(model, f"qat-{label}")
+    asked = parse_choice(precision)
+    learned = "" if learn is None else "-learned"
+    target = out or default_output(model, f"qat-{asked.file_label}{learned}")
     console = Console(file=sys.stderr, quiet=run.as_json, highlight=False)
     with console.status("loading the model (TensorFlow takes a few seconds)"):
         graph = float_graph(model)
@@ -86,12 +88,12 @@ def command(
     how = Quantization(types.layers, learn, input_bits)
     with Report(run.as_json, recipe.epochs) as report:
         result = qat(
-            graph,
+            types.applied(graph),
             name,
             target,
             how,
             recipe,
-            label=label,
+            label=asked.label + learned,
             progress=report.step,
             **run.keywords(),
         )
