@@ -2,8 +2,9 @@
 
 Every preset is emitted, played through RTL with the whole MNIST test set, synthesised, and a few
 frames go through its gates. The figures are kept in ``results/designs.json``, a design at a time:
-an interrupted run goes on where it was. ``docs/results.md`` and a table of the README are written
-from that file alone (``--render`` only writes them). No times, dates or paths are kept.
+an interrupted run goes on where it was. The studies lie beside it (``results/NAME/study.json``);
+one that is missing is run, which takes an hour or two. ``docs/results.md`` and a table of the
+README are written from these files alone (``--render`` only writes them).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 
 from lenetgen.cli.presets import PRESETS
 from lenetgen.codegen.render import to_json, write_text
+from lenetgen.models.studies import STUDIES, study
+from lenetgen.models.studies.runner import read, render
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results" / "designs.json"
@@ -135,7 +138,7 @@ def rates(designs: dict[str, Any]) -> list[str]:
 
 
 def page(designs: dict[str, Any]) -> str:
-    """``docs/results.md``."""
+    """The chapter on the designs."""
     tool = next(iter(designs.values()))["tool"]
     lines = [
         "# Results",
@@ -171,6 +174,21 @@ def page(designs: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def chapter(name: str) -> list[str]:
+    """A study's report as a chapter: headings one deeper, figures found from ``docs``."""
+    folder = RESULTS.parent / name
+    lines = (folder / "study.md").read_text(encoding="utf-8").splitlines()
+    links = f"](../{folder.relative_to(ROOT).as_posix()}/"
+    return [("#" + line if line.startswith("#") else line).replace("](", links) for line in lines]
+
+
+def document(designs: dict[str, Any]) -> str:
+    """``docs/results.md``: the designs, then the studies there are."""
+    there = [name for name in STUDIES if (RESULTS.parent / name / "study.md").exists()]
+    chapters = [line for name in there for line in ["", *chapter(name)]]
+    return page(designs) + "".join(f"{line}\n" for line in chapters)
+
+
 def readme(text: str, designs: dict[str, Any]) -> str:
     """The README with its table between the marks replaced."""
     before, _, rest = text.partition(MARKS[0])
@@ -199,8 +217,14 @@ def main() -> None:
     for name in () if options.render else wanted:
         designs[name] = measure(name, options.work)
         write_text(RESULTS, to_json({key: designs[key] for key in PRESETS if key in designs}))
+    for name in STUDIES:
+        folder = RESULTS.parent / name
+        if not options.render and not (folder / "study.json").exists():
+            lenetgen("study", name, "--out", str(folder))
+        elif (folder / "study.json").exists():
+            render(study(name), read(folder, study(name)), folder)
     designs = load_results()
-    write_text(PAGE, page(designs))
+    write_text(PAGE, document(designs))
     write_text(README, readme(README.read_text(encoding="utf-8"), designs))
 
 
