@@ -15,6 +15,7 @@ from rich.table import Table
 
 from ..codegen.errors import UserError
 from ..codegen.ir import Graph
+from ..models.chosen_precision import CALIBRATION_IMAGES, choose_precision
 from ..models.datasets import Dataset, Images
 from ..models.images import images_for
 from ..models.recipe import Recipe
@@ -29,15 +30,7 @@ from ..models.sensitivity import (
     sensitivity,
 )
 from ..models.split import split
-from .common import (
-    CALIBRATION_IMAGES,
-    choose_precision,
-    default_precision,
-    float_graph,
-    input_shape,
-    progress_bars,
-    show_table,
-)
+from .common import default_precision, float_graph, input_shape, progress_bars, show_table
 from .precision import short
 from .recipe_options import default_dataset
 
