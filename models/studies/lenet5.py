@@ -7,7 +7,7 @@ first seed only. Quantized rows are the accuracy of the golden integers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from ...codegen.ir import Graph, WeightedOp
 from ...codegen.pipeline import to_typed_graph
 from ...codegen.precision import own
+from ..chosen_precision import choose_precision
 from ..datasets import Dataset, load
 from ..evaluation import as_dict, evaluate, per_class
 from ..prune import prune
@@ -25,11 +26,12 @@ from ..pruning import Pruning
 from ..qat import qat
 from ..quantized_model import Quantization
 from ..recipe import Recipe
-from ..training import Epoch, train
+from ..training import train
 from ..zoo import CHECKPOINTS
 from .hardware import CYCLES, hardware, measured, size
 from .lenet5_report import report
 from .rows import Chain, Options, Place, Result, Row, Study, unusual
+from .steps import float_graph, told
 
 DATASET = "mnist"
 BINS = 60
@@ -128,27 +130,12 @@ def _rows(setup: Setup, seed: int, options: Options) -> list[Row]:
     return rows
 
 
-def _told(place: Place, epochs: int) -> Callable[[int, int, Epoch | None], None]:
-    """Training's progress as a part of the row."""
-    done = 0
-
-    def told(step: int, steps: int, epoch: Epoch | None) -> None:
-        nonlocal done
-        if step % 50 == 0 or epoch is not None:
-            place.told((done + step / steps) / epochs)
-        done += epoch is not None
-
-    return told
-
-
 def _test(place: Place) -> Dataset:
     return load(DATASET, "test", place.data)
 
 
 def _graph(place: Place, name: str) -> Graph:
-    from ...cli.common import float_graph
-
-    return float_graph(str(place.files / f"{name}.keras"))
+    return float_graph(place.files / f"{name}.keras")
 
 
 def _typed(place: Place, name: str, precision: str) -> Graph:
@@ -160,8 +147,6 @@ def _typed(place: Place, name: str, precision: str) -> Graph:
 
 
 def _types(place: Place, graph: Graph, precision: str) -> Any:
-    from ...cli.common import choose_precision
-
     choice = str(LOW) if precision == "low" else precision
     return choose_precision(choice, graph, "exact", DATASET, place.data)[0]
 
@@ -176,7 +161,7 @@ def _float(recipe: Recipe, place: Place) -> Result:
         data_folder=place.data,
         overwrite=True,
         threads=place.options.threads,
-        progress=_told(place, recipe.epochs),
+        progress=told(place, recipe.epochs),
     )
     graph = _graph(place, "float")
     return {
@@ -222,7 +207,7 @@ def _pruned(name: str, how: Pruning, recipe: Recipe, place: Place) -> Result:
         data_folder=place.data,
         overwrite=True,
         threads=place.options.threads,
-        progress=_told(place, recipe.epochs),
+        progress=told(place, recipe.epochs),
     )
     extra = {"sparsity": done.sparsity, "accuracy_pruned": done.accuracy_pruned}
     history = [asdict(epoch) for epoch in done.history]
@@ -242,7 +227,7 @@ def _trained(source: str, precision: str, label: str, recipe: Recipe, place: Pla
         data_folder=place.data,
         overwrite=True,
         threads=place.options.threads,
-        progress=_told(place, recipe.epochs),
+        progress=told(place, recipe.epochs),
     )
     extra = {"differing": done.differing, "history": [asdict(epoch) for epoch in done.history]}
     return _scored(_typed(place, label, "model"), precision, place) | extra
