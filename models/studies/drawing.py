@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
+Record = Mapping[str, Any]
+Style = dict[str, Any]
 WIDTH = 8.33  # inches: 800 pixels of a browser at 96 dpi
 SMALL, TEXT = 9.0, 10.0  # points
 GREY, LIGHT = "#595959", "#d9d9d9"
@@ -102,10 +105,20 @@ def save(fig: Figure, path: Path) -> None:
     text = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     fig.savefig(text, format="svg", metadata=nothing, facecolor="white")
-    write_whole(path, text.getvalue())
+    write_whole(path, _short(text.getvalue()))
 
 
-def number(row: Mapping[str, Any], key: str, where: str) -> float:
+def _short(svg: str) -> str:
+    """The same drawing in fewer bytes: lengths to a hundredth of a point, no indentation."""
+
+    def rounded(found: re.Match[str]) -> str:
+        return found[1] or f"{float(found[2]):.2f}".rstrip("0").rstrip(".")
+
+    lines = (line.strip() for line in svg.splitlines())
+    return re.sub(r"(<!--.*?-->|scale\([^)]*\))|(-?\d+\.\d{3,})", rounded, "\n".join(lines)) + "\n"
+
+
+def number(row: Record, key: str, where: str) -> float:
     """``row[key]`` as a finite float; ``UserError`` says where there is none."""
     value = row.get(key)
     try:
@@ -117,7 +130,7 @@ def number(row: Mapping[str, Any], key: str, where: str) -> float:
     return found
 
 
-def size(row: Mapping[str, Any], key: str, where: str) -> float:
+def size(row: Record, key: str, where: str) -> float:
     """``row[key]`` as a finite float that isn't negative, 0 if it is missing or None."""
     found = 0.0 if row.get(key) is None else number(row, key, where)
     if found < 0:
@@ -125,15 +138,19 @@ def size(row: Mapping[str, Any], key: str, where: str) -> float:
     return found
 
 
-def some(rows: Sequence[Any], what: str) -> None:
-    """``UserError`` if there is nothing to draw."""
+def some(rows: Sequence[Record], what: str, *keys: str) -> None:
+    """``UserError`` if there is nothing to draw or a row lacks one of ``keys``."""
     if not len(rows):
         raise UserError(f"figure: no {what} to draw")
+    for place, row in enumerate(rows):
+        if lacking := [key for key in keys if key not in row]:
+            raise UserError(f"figure: number {place} of the {what} has no {lacking[0]!r}")
 
 
 def plain(value: float, _: object = None) -> str:
-    """A number for a tick: six digits, thousands apart, a true minus."""
-    return f"{value:,.6g}".replace("-", "−")
+    """A number for a tick: whole ones in full, others with six digits; a true minus."""
+    text = f"{value:,.0f}" if value == round(value) else f"{value:,.6g}"
+    return text.replace("-", "−")
 
 
 def ticks(axis: Axis, most: int = 8) -> None:
@@ -143,6 +160,15 @@ def ticks(axis: Axis, most: int = 8) -> None:
     axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(plain))
+
+
+def whole_ticks(axis: Axis, low: float, high: float) -> None:
+    """Ticks at whole numbers from ``low`` to ``high``, which are whole."""
+    from matplotlib.ticker import MaxNLocator
+
+    found = MaxNLocator(8, integer=True).tick_values(low, high) if low < high else [low]
+    inside = [float(each) for each in found if low <= each <= high]
+    axis.set_ticks(inside, [plain(each) for each in inside])
 
 
 def log_ticks(axis: Axis, low: float, high: float) -> None:

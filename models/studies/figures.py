@@ -7,23 +7,24 @@ How they look is said in ``drawing.py``, where labels go in ``label_places.py``.
 
 from __future__ import annotations
 
-import itertools
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ...codegen.errors import UserError
+from ...codegen.formats import FixedPoint
 from .drawing import (
     BLUE,
     GREY,
     LIGHT,
     SMALL,
     VERMILION,
-    Look,
+    Record,
+    Style,
     figure,
     legend,
     log_ticks,
@@ -35,31 +36,40 @@ from .drawing import (
     some,
     span,
     ticks,
+    whole_ticks,
 )
-from .label_places import Box, Label, Segment, place
+from .scatter import pareto as pareto
+from .scatter import sparsity_curves as sparsity_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-Record = Mapping[str, Any]
-Style = dict[str, Any]
+Reals = npt.NDArray[np.float64]
 MAX_CLASSES = 20
-HEIGHTS = (4.6, 5.4, 6.4, 7.6, 9.0, 11.0, 14.0)  # inches tried until all labels find a place
-MARK = 3.6  # points: half of a marker
+MAX_LINES = 80  # values of a type that are drawn one by one
+RIGHT = (0, 50, 80, 90, 95, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.98, 99.99)  # %, ticks
+
+
+class Described(Protocol):
+    """What describes itself by name, as ``models.weight_use.WeightHistogram`` does."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields by name."""
 
 
 def training_curves(runs: Sequence[Record], path: Path) -> None:
     """Loss and validation accuracy by epoch.
 
     ``runs``: {"label", "epochs": [{"number", "loss", "validation_loss", "validation_accuracy"}]},
-    accuracies 0..1. Loss of the training images is dotted; the axis is logarithmic where losses
-    span a factor of ten.
+    accuracies 0..1. Loss of the training images is dotted. Where losses, or the shares of wrong
+    answers, span a factor of ten, their axis is logarithmic.
     """
-    some(runs, "runs")
+    some(runs, "runs", "label", "epochs")
     with figure(4.2) as fig:
         left, right = fig.subplots(1, 2)
-        losses = []
+        losses: list[float] = []
+        reached: list[float] = []
+        ends: list[float] = []
         for index, run in enumerate(runs):
             where, shown = f"run {run['label']!r}", look(index)
             some(run["epochs"], f"epochs of {where}")
@@ -71,6 +81,8 @@ def training_curves(runs: Sequence[Record], path: Path) -> None:
             left.plot(numbers, loss, **dotted)
             left.plot(numbers, validation, **shown.line, label=str(run["label"]))
             right.plot(numbers, [100 * value for value in accuracy], **shown.line)
+            reached += [100 * value for value in accuracy]
+            ends += [min(numbers), max(numbers)]
         left.plot([], [], color=GREY, linestyle=":", linewidth=1.2, label="training loss")
         if min(losses) > 0 and max(losses) >= 10 * min(losses):
             left.set_yscale("log")
@@ -79,13 +91,39 @@ def training_curves(runs: Sequence[Record], path: Path) -> None:
             ticks(left.yaxis)
         left.set_ylabel("loss")
         right.set_ylabel("validation accuracy, %")
-        ticks(right.yaxis)
+        _accuracy_axis(right, reached)
         for axes in (left, right):
             axes.set_xlabel("epoch")
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            whole_ticks(axes.xaxis, min(ends), max(ends))
+            axes.set_xlim(min(ends) - 0.5, max(ends) + 0.5)
             axes.grid(axis="y")
         legend(fig, left)
         save(fig, path)
+
+
+def _accuracy_axis(axes: Axes, reached: Sequence[float]) -> None:
+    """Limits and ticks for percentages; their distance from 100 is logarithmic if it spans much."""
+    wrong = [100 - value for value in reached]
+    if min(wrong) < 0 or max(wrong) > 100:
+        raise UserError("figure, training curves: an accuracy is outside 0..1")
+    if not 0 < 10 * min(wrong) <= max(wrong):
+        ticks(axes.yaxis)
+        return
+    axes.set_yscale("function", functions=(_nines, _percent))
+    low, high = span(_nines(np.array([min(reached), max(reached)])).tolist(), 0.05)
+    low, high = _percent(np.array([low, high])).tolist()
+    axes.set_ylim(low, high)
+    axes.set_yticks(shown := [each for each in RIGHT if low <= each <= high], map(plain, shown))
+    axes.set_yticks([], minor=True)
+
+
+def _nines(percent: Reals) -> Reals:
+    """0, 1, 2, ... for 0, 90, 99, ... %."""
+    return np.asarray(2 - np.log10(np.maximum(100 - percent, 1e-9)))
+
+
+def _percent(nines: Reals) -> Reals:
+    return np.asarray(100 - 10 ** (2 - nines))
 
 
 def confusion(
@@ -141,147 +179,6 @@ def _counts(matrix: npt.ArrayLike) -> npt.NDArray[np.int64]:
     return found.astype(np.int64)
 
 
-def front(points: Sequence[tuple[float, float]]) -> list[int]:
-    """Indices of the (x, y) that no other beats with less x and more y, by rising x.
-
-    Equal points are all in it.
-    """
-    kept: list[int] = []
-    for index in sorted(range(len(points)), key=lambda i: (points[i][0], -points[i][1], i)):
-        best = points[kept[-1]] if kept else None
-        if best is None or points[index][1] > best[1] or points[index] == best:
-            kept.append(index)
-    return kept
-
-
-def pareto(
-    points: Sequence[Record], path: Path, xlabel: str, ylabel: str, log: bool = False
-) -> None:
-    """Points by group, each with its label, and the front of least x and greatest y as steps.
-
-    ``points``: {"group", "label", "x", "y"} and perhaps "error", drawn up and down from y; ``log``:
-    of x. The figure grows in height until all labels have a place.
-    """
-    some(points, "points")
-    places = [_point(row, log) for row in points]
-    errors = [size(row, "error", f"point {row['label']!r}") for row in points]
-    texts = [str(row["label"]) for row in points]
-    for height in HEIGHTS:
-        with figure(height) as fig:
-            axes = fig.subplots()
-            _axes(axes, places, errors, log)
-            axes.set(xlabel=xlabel, ylabel=ylabel)
-            steps = [places[index] for index in front(places)]
-            steps.append((axes.get_xlim()[1], steps[-1][1]))
-            xs, ys = zip(*steps, strict=True)
-            way: Style = {"drawstyle": "steps-post", "color": GREY, "linewidth": 1, "gid": "front"}
-            axes.plot(xs, ys, **way, label="best at this cost", zorder=1)
-            _groups(axes, points, places, errors)
-            legend(fig, axes)
-            if _label(fig, axes, texts, places, errors, steps) or height == HEIGHTS[-1]:
-                save(fig, path)
-                return
-
-
-def _point(row: Record, log: bool) -> tuple[float, float]:
-    where = f"point {row['label']!r}"
-    x, y = number(row, "x", where), number(row, "y", where)
-    if log and x <= 0:
-        raise UserError(f"figure, {where}: x is {x:g}, a logarithmic axis needs more than 0")
-    return x, y
-
-
-def _axes(
-    axes: Axes, places: Sequence[tuple[float, float]], errors: Sequence[float], log: bool
-) -> None:
-    """Scale, limits, ticks and grid for these points."""
-    xs = [x for x, _ in places]
-    ends = [
-        y + sign * error for (_, y), error in zip(places, errors, strict=True) for sign in (-1, 1)
-    ]
-    if log:
-        axes.set_xscale("log")
-    low, high = span(xs, 0.08, log)
-    axes.set_xlim(low, high)
-    axes.set_ylim(*span(ends, 0.08))
-    if log:
-        log_ticks(axes.xaxis, low, high)
-    else:
-        ticks(axes.xaxis)
-    ticks(axes.yaxis)
-    axes.grid()
-
-
-def _groups(
-    axes: Axes,
-    rows: Sequence[Record],
-    places: Sequence[tuple[float, float]],
-    errors: Sequence[float],
-) -> None:
-    """Markers and error bars, a look for each group."""
-    for number_, group in enumerate(dict.fromkeys(str(row["group"]) for row in rows)):
-        shown = look(number_)
-        mine = [index for index, row in enumerate(rows) if str(row["group"]) == group]
-        for index in mine:
-            if errors[index]:
-                (x, y), error = places[index], errors[index]
-                axes.plot([x, x], [y - error, y + error], color=shown.colour, linewidth=1, zorder=2)
-        _markers(axes, [places[index] for index in mine], shown, f"group-{number_}", group)
-
-
-def _markers(
-    axes: Axes, places: Sequence[tuple[float, float]], shown: Look, gid: str, label: str
-) -> None:
-    xs, ys = zip(*places, strict=True)
-    style: Style = {"color": shown.colour, "marker": shown.marker, "markersize": 2 * MARK - 1}
-    axes.plot(xs, ys, linestyle="none", **style, gid=gid, label=label, zorder=3)
-
-
-def _label(
-    fig: Figure,
-    axes: Axes,
-    texts: Sequence[str],
-    places: Sequence[tuple[float, float]],
-    errors: Sequence[float],
-    steps: Sequence[tuple[float, float]] = (),
-) -> bool:
-    """Write the labels where they hide nothing; False if there is no room."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextToPath
-
-    fig.draw_without_rendering()
-    fig.set_layout_engine("none")
-    ruler, font = TextToPath(), FontProperties(family="DejaVu Sans", size=SMALL)
-
-    def pixels(x: float, y: float) -> tuple[float, float]:
-        found = axes.transData.transform((x, y))
-        return float(found[0]), float(found[1])
-
-    labels, bars = [], []
-    for text, (x, y), error in zip(texts, places, errors, strict=True):
-        width, height, _ = ruler.get_text_width_height_descent(text, font, ismath=False)
-        across, up = pixels(x, y)
-        labels.append(Label(across, up, MARK, width, height))
-        bars.append(Box(across, pixels(x, y - error)[1], across, pixels(x, y + error)[1]))
-    corners = [pixels(*each) for each in steps]
-    lines: list[Segment] = []
-    for (x, y), (u, v) in itertools.pairwise(corners):
-        lines += [(x, y, u, y), (u, y, u, v)]
-    area = Box(*map(float, axes.bbox.extents))
-    found = place(labels, area, bars, lines)
-    if found is None:
-        return False
-    back = axes.transData.inverted().transform
-    for text, label, box in zip(texts, labels, found, strict=True):
-        across, up = back((box.left, (box.bottom + box.top) / 2))
-        axes.text(across, up, text, fontsize=SMALL, ha="left", va="center", zorder=4)
-        leader = label.leader(box)
-        if leader is not None:
-            (x, y), (u, v) = back(leader[:2]), back(leader[2:])
-            axes.plot([x, u], [y, v], color=GREY, linewidth=0.6, zorder=2)
-    return True
-
-
 def ablation_bars(rows: Sequence[Record], path: Path, xlabel: str) -> None:
     """A row for each result: its value as a dot with error bars, what was claimed as a diamond.
 
@@ -289,7 +186,7 @@ def ablation_bars(rows: Sequence[Record], path: Path, xlabel: str) -> None:
     bars: values such as accuracies are compared far from 0, where a bar's length would mislead; the
     figure says so. The numbers stand at the right.
     """
-    some(rows, "rows")
+    some(rows, "rows", "label")
     labels = [textwrap.fill(str(row["label"]), 44) for row in rows]
     wheres = [f"row {row['label']!r}" for row in rows]
     values = [number(row, "value", where) for row, where in zip(rows, wheres, strict=True)]
@@ -336,84 +233,109 @@ def _digits(values: Sequence[float]) -> int:
     return int(max(0, 3 - np.floor(np.log10(largest)))) if largest >= 1e-9 else 2
 
 
-def sparsity_curves(rows: Sequence[Record], path: Path) -> None:
-    """Accuracy over sparsity, a curve for each group.
-
-    ``rows``: {"group", "label", "x", "y"}, x the sparsity 0..1, y the accuracy 0..1, in any order;
-    a label that isn't empty is written beside its point.
-    """
-    some(rows, "rows")
-    places = []
-    for row in rows:
-        where = f"{row['group']}, {row.get('label', '')!r}"
-        x, y = number(row, "x", where), number(row, "y", where)
-        if not (0 <= x <= 1 and 0 <= y <= 1):
-            raise UserError(f"figure, {where}: sparsity {x:g}, accuracy {y:g}; both are 0..1")
-        places.append((100 * x, 100 * y))
-    with figure(4.6) as fig:
-        axes = fig.subplots()
-        _axes(axes, places, [0.0] * len(rows), False)
-        for index, group in enumerate(dict.fromkeys(str(row["group"]) for row in rows)):
-            pairs = zip(rows, places, strict=True)
-            mine = sorted(each for row, each in pairs if str(row["group"]) == group)
-            xs, ys = zip(*mine, strict=True)
-            axes.plot(xs, ys, **look(index).line, label=group, gid=f"group-{index}")
-        axes.set(xlabel="weights that are zero, %", ylabel="test accuracy, %")
-        legend(fig, axes)
-        named = [index for index, row in enumerate(rows) if row.get("label")]
-        texts, spots = [str(rows[i]["label"]) for i in named], [places[i] for i in named]
-        if texts:
-            _label(fig, axes, texts, spots, [0.0] * len(texts))
-        save(fig, path)
-
-
-def weight_histogram(layers: Sequence[Record], path: Path) -> None:
+def weight_histogram(layers: Sequence[Record | Described], path: Path) -> None:
     """How each layer's weights lie on the values their type can hold; counts are logarithmic.
 
-    ``layers``: {"name", "values" or "counts" and "edges", "grid_low", "grid_high", "step"}.
+    ``layers``: {"name", "values" or "counts" and "edges"} with the type as "type", such as Q4.4, or
+    as "grid_low", "grid_high" and "step"; or ``WeightHistogram`` objects. The share of the range
+    that is used is (largest - least weight) / (high - low + step).
     """
-    some(layers, "layers")
-    columns = min(2, len(layers))
-    lines = -(-len(layers) // columns)
-    with figure(0.5 + 1.9 * lines) as fig:
+    records = [each if isinstance(each, Mapping) else each.as_dict() for each in layers]
+    some(records, "layers", "name")
+    columns = min(2, len(records))
+    lines = -(-len(records) // columns)
+    with figure(0.7 + 2.0 * lines) as fig:
         grid = fig.subplots(lines, columns, squeeze=False)
-        for axes in grid.flat[len(layers) :]:
+        for axes in grid.flat[len(records) :]:
             axes.remove()
-        for layer, axes in zip(layers, grid.flat, strict=False):
-            _histogram(axes, layer)
+        for record, axes in zip(records, grid.flat, strict=False):
+            _histogram(axes, record)
+        fig.suptitle(
+            "weights, counted logarithmically; beneath: the values their type can hold; "
+            "hatched: outside its range",
+            fontsize=SMALL,
+            color=GREY,
+        )
         save(fig, path)
 
 
 def _histogram(axes: Axes, layer: Record) -> None:
     """One layer: the histogram, the representable values beneath."""
     where = f"layer {layer['name']!r}"
+    counts, edges = _binned(layer, where)
+    low, high, step = _grid(layer, where)
+    most = max(10.0, float(counts.max()))
+    axes.set_yscale("log")
+    style: Style = {"facecolor": BLUE, "edgecolor": BLUE, "linewidth": 0.5}
+    axes.stairs(np.maximum(counts, 0.5), edges, baseline=0.5, fill=True, **style)
+    axes.set_ylim(0.5, 1.5 * most)
+    log_ticks(axes.yaxis, 1, most)
+    filled = np.flatnonzero(counts)
+    least, largest = float(edges[filled[0]]), float(edges[filled[-1] + 1])
+    used = 100 * (largest - least) / (high - low + step)
+    kind = f", {layer['type']}" if "type" in layer else ""
+    title = (
+        f"{layer['name']}{kind}: {plain(low)} to {plain(high)} by {_power(step)}, {used:.3g} % used"
+    )
+    axes.set_title(textwrap.fill(title, 46), loc="left", fontsize=SMALL)
+    left = min(float(edges[0]), np.floor(least / step) * step)
+    right = max(float(edges[-1]), np.ceil(largest / step) * step)
+    edge = 0.03 * (right - left)
+    axes.set_xlim(left - edge, right + edge)
+    axes.xaxis.set_visible(False)
+    strip = axes.inset_axes((0, -0.17, 1, 0.14))
+    strip.set(xlim=axes.get_xlim(), ylim=(0, 1), yticks=[])
+    strip.spines[:].set_visible(False)
+    first, last = max(np.ceil(left / step), low / step), min(np.floor(right / step), high / step)
+    if (last - first) > MAX_LINES:
+        strip.axvspan(first * step, last * step, color=VERMILION, linewidth=0, gid="grid")
+    else:
+        values = np.arange(round(first), round(last) + 1) * step
+        strip.plot(
+            np.repeat(values, 3), np.tile([0, 1, np.nan], len(values)), color=VERMILION, gid="grid"
+        )
+    outside: Style = {"facecolor": "none", "edgecolor": GREY, "hatch": "////", "linewidth": 0}
+    for begin, end in ((left - edge, low - step / 2), (high + step / 2, right + edge)):
+        if begin < end:
+            for each in (axes, strip):
+                each.axvspan(begin, end, **outside)
+    ticks(strip.xaxis, 6)
+
+
+def _binned(layer: Record, where: str) -> tuple[Reals, Reals]:
+    """Counts (bins,) and edges (bins + 1,), checked."""
+    try:
+        if "values" in layer:
+            values = np.asarray(layer["values"], dtype=np.float64).ravel()
+            if not values.size or not np.isfinite(values).all():
+                raise UserError(f"figure, {where}: weights must be finite, and there must be some")
+            found = np.histogram(values, bins=64)
+            return found[0].astype(np.float64), found[1]
+        counts, edges = (np.asarray(layer[key], dtype=np.float64) for key in ("counts", "edges"))
+    except (TypeError, ValueError, KeyError) as error:
+        raise UserError(f"figure, {where}: no weights, nor counts and edges ({error})") from None
+    whole = np.isfinite(counts).all() and np.isfinite(edges).all() and (np.diff(edges) > 0).all()
+    if not whole or edges.shape != (counts.size + 1,) or (counts < 0).any() or not counts.any():
+        raise UserError(
+            f"figure, {where}: counts need rising edges, one more than there are counts"
+        )
+    return counts, edges
+
+
+def _grid(layer: Record, where: str) -> tuple[float, float, float]:
+    """Least and largest value of the layer's type, and the step between two."""
+    if "type" in layer and "grid_low" not in layer:
+        fmt = FixedPoint.parse(str(layer["type"]))
+        return float(fmt.real(fmt.min_code)), float(fmt.real(fmt.max_code)), float(fmt.step)
     low, high, step = (number(layer, key, where) for key in ("grid_low", "grid_high", "step"))
     if step <= 0 or low > high:
         raise UserError(f"figure, {where}: a grid from {low:g} to {high:g} by {step:g}")
-    if "values" in layer:
-        counts, edges = np.histogram(np.asarray(layer["values"], dtype=np.float64), bins=64)
-    else:
-        counts, edges = np.asarray(layer["counts"]), np.asarray(layer["edges"], dtype=np.float64)
-    axes.set_yscale("log")
-    axes.stairs(np.maximum(counts, 0.5), edges, baseline=0.5, fill=True, color=BLUE)
-    axes.set_ylim(0.5, max(2.0, 2.0 * float(counts.max())))
-    log_ticks(axes.yaxis, 1, max(2.0, float(counts.max())))
-    least, most = float(edges[0]), float(edges[-1])
-    axes.set_title(
-        f"{layer['name']}: {plain(low)} to {plain(high)} by {plain(step)}, "
-        f"{(most - least) / (high - low + step):.1%} used",
-        loc="left",
-        fontsize=SMALL,
-    )
-    left = np.floor(least / step) * step
-    right = np.ceil(most / step) * step
-    axes.set_xlim(left - 0.03 * (right - left), right + 0.03 * (right - left))
-    axes.xaxis.set_visible(False)
-    strip = axes.inset_axes((0, -0.16, 1, 0.14))
-    strip.set_xlim(*axes.get_xlim())
-    strip.set_yticks([])
-    strip.spines[:].set_visible(False)
-    values = np.arange(max(left, low), min(right, high) + step / 2, step)
-    strip.vlines(values, 0, 1, color=VERMILION, linewidth=0.8)
-    strip.set_ylim(0, 1)
-    ticks(strip.xaxis, 6)
+    return low, high, step
+
+
+def _power(step: float) -> str:
+    """A step, as a power of two if it is a small one."""
+    part, exponent = np.frexp(step)
+    if part == 0.5 and step < 0.01:
+        return "2" + str(exponent - 1).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return plain(step)

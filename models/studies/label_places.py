@@ -20,6 +20,7 @@ ANGLES = 24
 ROUNDS = 4  # of moving single labels to better places
 
 Reals = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 Segment = tuple[float, float, float, float]  # x, y, x, y
 
 
@@ -31,10 +32,6 @@ class Box:
     bottom: float
     right: float
     top: float
-
-    def nearest(self, x: float, y: float) -> tuple[float, float]:
-        """The place in the box nearest to (x, y)."""
-        return min(max(x, self.left), self.right), min(max(y, self.bottom), self.top)
 
 
 @dataclass(frozen=True)
@@ -49,12 +46,8 @@ class Label:
 
     def leader(self, box: Box) -> Segment | None:
         """The line from the marker to ``box``, None if that is near enough without one."""
-        x, y = box.nearest(self.x, self.y)
-        distance = math.hypot(x - self.x, y - self.y)
-        if distance <= self.radius + LEADER:
-            return None
-        part = self.radius / distance
-        return (self.x + part * (x - self.x), self.y + part * (y - self.y), x, y)
+        line = _leaders(self, _array([box]))[0]
+        return None if np.isnan(line).any() else (line[0], line[1], line[2], line[3])
 
 
 def place(
@@ -62,14 +55,21 @@ def place(
 ) -> list[Box] | None:
     """A box in ``area`` for each label, or None if some label finds no place.
 
-    Boxes keep off each other, off ``taken``, off all markers and off the lines that lead to other
-    labels; ``lines`` are crossed only where that is much nearer.
+    Boxes keep off each other, off ``taken`` and off all markers. They are near their points, and
+    cross ``lines`` and the lines that lead to other labels only where all else is far away.
     """
-    found = [
-        _Placing(labels, area, list(taken), list(lines)).run(order) for order in _orders(labels)
-    ]
+    blocked = np.concatenate([_markers(labels), _array(list(taken))])
+    candidates = [_candidates(label, area, blocked, list(lines)) for label in labels]
+    found = [_Placing(labels, candidates).run(order) for order in _orders(labels)]
     whole = [each for each in found if each is not None]
     return min(whole, key=lambda each: each[0])[1] if whole else None
+
+
+def _markers(labels: Sequence[Label]) -> Reals:
+    """The boxes of the markers, (n, 4)."""
+    return _array(
+        [Box(o.x - o.radius, o.y - o.radius, o.x + o.radius, o.y + o.radius) for o in labels]
+    )
 
 
 def _orders(labels: Sequence[Label]) -> list[list[int]]:
@@ -88,81 +88,92 @@ def _orders(labels: Sequence[Label]) -> list[list[int]]:
     ]
 
 
+@dataclass(frozen=True, eq=False)
+class _Candidates:
+    """Places of one label: boxes (n, 4), lines to them (n, 4; nan without one), costs (n,)."""
+
+    boxes: Reals
+    leaders: Reals
+    costs: Reals
+
+
 class _Placing:
     """One way of placing, label after label, then moved to better places one by one."""
 
-    def __init__(
-        self, labels: Sequence[Label], area: Box, taken: list[Box], lines: list[Segment]
-    ) -> None:
-        self.labels = labels
-        markers = [
-            Box(o.x - o.radius, o.y - o.radius, o.x + o.radius, o.y + o.radius) for o in labels
-        ]
-        self.markers = _array(markers)
-        self.taken = np.concatenate([self.markers, _array(taken)])
-        self.lines = np.array(lines, dtype=np.float64).reshape(-1, 4)
-        self.candidates = [_candidates(label, area, self.taken) for label in labels]
-        self.boxes: dict[int, Box] = {}
-        self.leaders: dict[int, Segment] = {}
+    def __init__(self, labels: Sequence[Label], candidates: Sequence[_Candidates]) -> None:
+        self.candidates = candidates
+        self.boxes = np.full((len(labels), 4), np.nan)  # nan: not placed, touches nothing
+        self.leaders = np.full((len(labels), 4), np.nan)
 
     def run(self, order: Sequence[int]) -> tuple[float, list[Box]] | None:
-        total = 0.0
+        """The cost and the boxes, None if a label has no place."""
         for index in order:
-            if self._put(index) is None:
+            if math.isinf(self._put(index)):
                 return None
+        total = math.inf
         for _ in range(ROUNDS):
-            total = 0.0
-            for index in order:
-                del self.boxes[index]
-                self.leaders.pop(index, None)
-                cost = self._put(index)
-                assert cost is not None  # where it was is still free
-                total += cost
-        return total, [self.boxes[index] for index in range(len(self.labels))]
+            before, total = total, sum(self._put(index) for index in order)
+            if total >= before:
+                break
+        return total, [Box(*row) for row in self.boxes.tolist()]
 
-    def _put(self, index: int) -> float | None:
-        """Place a label at its cheapest free place; the cost, None without one."""
-        label, (boxes, leaders, costs) = self.labels[index], self.candidates[index]
-        others = _array(list(self.boxes.values()))
-        drawn = np.array(list(self.leaders.values()), dtype=np.float64).reshape(-1, 4)
-        free = ~(
-            _overlaps(boxes, others).any(axis=1)
-            | _crosses(drawn, boxes, GAP).any(axis=0)
-            | _crosses(leaders, others, GAP).any(axis=1)
-        )
-        if not free.any():
-            return None
-        rest = np.delete(self.markers, index, axis=0)
-        costs = costs + 60 * _crosses(leaders, rest, 1).sum(axis=1)
-        costs = costs + 80 * _cut(leaders, drawn).sum(axis=1)
-        costs = costs + 25 * _crosses(self.lines, boxes, 1).any(axis=0)
-        best = int(np.argmin(np.where(free, costs, np.inf)))
-        box = Box(*boxes[best].tolist())
-        self.boxes[index] = box
-        if (leader := label.leader(box)) is not None:
-            self.leaders[index] = leader
+    def _put(self, index: int) -> float:
+        """Move a label to its cheapest free place; the cost, infinite without one."""
+        mine = self.candidates[index]
+        self.boxes[index] = self.leaders[index] = np.nan
+        costs = mine.costs + 80 * _cut(mine.leaders, self.leaders).sum(axis=1)
+        costs += 150 * _crosses(mine.leaders, self.boxes, GAP).sum(axis=1)
+        costs += 150 * _crosses(self.leaders, mine.boxes, GAP).sum(axis=0)
+        costs[_overlaps(mine.boxes, self.boxes).any(axis=1)] = np.inf
+        if not len(costs):
+            return math.inf
+        best = int(np.argmin(costs))
+        self.boxes[index], self.leaders[index] = mine.boxes[best], mine.leaders[best]
         return float(costs[best])
 
 
-def _candidates(label: Label, area: Box, taken: Reals) -> tuple[Reals, Reals, Reals]:
-    """Boxes (n, 4) in ``area`` off ``taken``, leaders (n, 4; nan without one) and costs (n,)."""
+def _candidates(label: Label, area: Box, taken: Reals, lines: list[Segment]) -> _Candidates:
+    """Places around the point at rising distances, then all over ``area``; those off ``taken``."""
+    half, high = label.width / 2, label.height / 2
     angles = 2 * np.pi * np.arange(ANGLES) / ANGLES
     radii = np.array(RADII, dtype=np.float64)[:, None] + label.radius
-    across, up = np.cos(angles), np.sin(angles)
-    across, up = np.where(abs(across) < 1e-9, 0, across), np.where(abs(up) < 1e-9, 0, up)
+    across, up = np.round(np.cos(angles), 9), np.round(np.sin(angles), 9)
     side = np.clip(2.5 * across, -1, 1)  # 1: the text begins at the place, -1: it ends there
-    x = label.x + radii * across + side * label.width / 2
-    y = label.y + radii * up + up * label.height / 2
-    half, high = label.width / 2, label.height / 2
-    boxes = np.stack([x - half, y - high, x + half, y + high], axis=-1).reshape(-1, 4)
-    preferred = 2 * (1 - across) + np.where(up < 0, 1, 0)  # right before left, above before below
-    costs = (radii + preferred).reshape(-1)
-    inside = (boxes[:, :2] >= (area.left, area.bottom)).all(axis=1)
-    inside &= (boxes[:, 2:] <= (area.right, area.top)).all(axis=1)
-    keep = inside & ~_overlaps(boxes, taken).any(axis=1)
-    boxes, costs = boxes[keep], costs[keep]
-    lines = [label.leader(Box(*box.tolist())) or (math.nan,) * 4 for box in boxes]
-    return boxes, np.array(lines, dtype=np.float64).reshape(-1, 4), costs
+    columns = np.arange(area.left + half, area.right, max(half, 20.0))
+    rows = np.arange(area.bottom + high, area.top, label.height + GAP)
+    grid = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
+    x = np.concatenate([(label.x + radii * across + side * half).ravel(), grid[:, 0]])
+    y = np.concatenate([(label.y + radii * up + up * high).ravel(), grid[:, 1]])
+    boxes = np.stack([x - half, y - high, x + half, y + high], axis=-1)
+    inside = (boxes[:, 0] >= area.left) & (boxes[:, 1] >= area.bottom)
+    inside &= (boxes[:, 2] <= area.right) & (boxes[:, 3] <= area.top)
+    boxes = boxes[inside]
+    boxes = boxes[~_overlaps(boxes, taken).any(axis=1)]
+    x, y = _near(label, boxes)
+    costs = np.hypot(x - label.x, y - label.y)
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
+    costs += 3 * (middle[:, 0] < label.x) + (middle[:, 1] < label.y)  # right and above are better
+    leaders = _leaders(label, boxes)
+    own = _overlaps(_markers([label]), taken)[0]
+    costs += 40 * _crosses(leaders, taken[~own], 1).sum(axis=1)
+    costs += 60 * _crosses(np.array(lines, dtype=np.float64).reshape(-1, 4), boxes, 1).any(axis=0)
+    return _Candidates(boxes, leaders, costs)
+
+
+def _near(label: Label, boxes: Reals) -> tuple[Reals, Reals]:
+    """The place in each box nearest to the point."""
+    x = np.clip(label.x, boxes[:, 0], boxes[:, 2])
+    return x, np.clip(label.y, boxes[:, 1], boxes[:, 3])
+
+
+def _leaders(label: Label, boxes: Reals) -> Reals:
+    """(n, 4): lines from the marker to the boxes, nan where none is needed."""
+    x, y = _near(label, boxes)
+    distance = np.hypot(x - label.x, y - label.y)
+    part = label.radius / np.maximum(distance, 1e-9)
+    start = label.x + part * (x - label.x), label.y + part * (y - label.y)
+    lines = np.stack([*start, x, y], axis=-1)
+    return np.where((distance > label.radius + LEADER)[:, None], lines, np.nan)
 
 
 def _array(boxes: Sequence[Box]) -> Reals:
@@ -170,31 +181,35 @@ def _array(boxes: Sequence[Box]) -> Reals:
     return np.array(rows, dtype=np.float64).reshape(-1, 4)
 
 
-def _overlaps(boxes: Reals, others: Reals) -> npt.NDArray[np.bool_]:
-    """(n, m): box n is nearer than ``GAP`` to other m."""
-    a, b = boxes[:, None], others[None]
-    low = (a[..., :2] < b[..., 2:] + GAP).all(axis=-1)
-    return np.asarray(low & (a[..., 2:] + GAP > b[..., :2]).all(axis=-1))
+def _overlaps(boxes: Reals, others: Reals) -> Flags:
+    """(n, m): box n is nearer than ``GAP`` to other m; nan touches nothing."""
+    left, bottom, right, top = boxes.T[:, :, None]
+    found = (left < others[:, 2] + GAP) & (right > others[:, 0] - GAP)
+    return np.asarray(found & (bottom < others[:, 3] + GAP) & (top > others[:, 1] - GAP))
 
 
-def _crosses(segments: Reals, boxes: Reals, margin: float) -> npt.NDArray[np.bool_]:
+def _crosses(segments: Reals, boxes: Reals, margin: float) -> Flags:
     """(n, m): segment n runs through box m, widened by ``margin``; nan crosses nothing."""
-    start, way = segments[:, None, :2], (segments[:, 2:] - segments[:, :2])[:, None]
-    way = np.where(way == 0, 1e-12, way)
-    first = (boxes[None, :, :2] - margin - start) / way
-    second = (boxes[None, :, 2:] + margin - start) / way
-    enter = np.minimum(first, second).max(axis=-1)
-    leave = np.maximum(first, second).min(axis=-1)
-    return np.asarray(np.maximum(enter, 0) < np.minimum(leave, 1))
+    enter, leave = np.zeros((2, len(segments), len(boxes)))
+    leave += 1
+    for axis in (0, 1):
+        start, way = segments[:, axis, None], segments[:, axis + 2, None] - segments[:, axis, None]
+        way = np.where(way == 0, 1e-12, way)
+        first = (boxes[:, axis] - margin - start) / way
+        second = (boxes[:, axis + 2] + margin - start) / way
+        enter = np.maximum(enter, np.minimum(first, second))
+        leave = np.minimum(leave, np.maximum(first, second))
+    return np.asarray(enter < leave)
 
 
-def _cut(segments: Reals, others: Reals) -> npt.NDArray[np.bool_]:
+def _cut(segments: Reals, others: Reals) -> Flags:
     """(n, m): segments n and m cross; nan crosses nothing."""
-    a, b = segments[:, None, :2], segments[:, None, 2:]
-    c, d = others[None, :, :2], others[None, :, 2:]
-
-    def side(p: Reals, q: Reals, r: Reals) -> Reals:
-        (px, py), (qx, qy), (rx, ry) = (np.moveaxis(v, -1, 0) for v in (p, q, r))
-        return np.asarray((qx - px) * (ry - py) - (qy - py) * (rx - px))
-
-    return np.asarray((side(a, b, c) * side(a, b, d) < 0) & (side(c, d, a) * side(c, d, b) < 0))
+    ax, ay, bx, by = segments.T[:, :, None]
+    cx, cy, dx, dy = others.T
+    first = ((bx - ax) * (cy - ay) - (by - ay) * (cx - ax)) * (
+        (bx - ax) * (dy - ay) - (by - ay) * (dx - ax)
+    )
+    second = ((dx - cx) * (ay - cy) - (dy - cy) * (ax - cx)) * (
+        (dx - cx) * (by - cy) - (dy - cy) * (bx - cx)
+    )
+    return np.asarray((first < 0) & (second < 0))
