@@ -15,6 +15,7 @@ from .rows import Study
 STUDIES: Mapping[str, str] = {
     "lenet5": "LeNet-5: precisions, pruning and quantized training, two recipes, with hardware.",
     "microcontroller": "LeNet-5 as TensorFlow Lite files for MNIST and Fashion-MNIST.",
+    "pruning": "Unstructured and structured pruning on LeNet-5 and CIFAR-10, with hardware.",
 }
 
 
