@@ -116,7 +116,11 @@ def qat(
     facts = training_facts("qat", model, data, recipe, threads) | _facts(how)
     state = session.state(facts)
     history, chosen = fit(tf, keras, model, data, recipe, progress, extras, state)
-    typed = typed_graph(model)
+    try:
+        typed = typed_graph(model)
+    except UserError:  # training has taken a layer's last bits: to go on from there is no help
+        state.remove()
+        raise
     accuracy, differing = compare_with_golden(model, typed, test)
     kernels = [op for op in typed.ops if isinstance(op, WeightedOp)]
     result = QatResult(
