@@ -24,7 +24,7 @@ from .vectors import ARRAYS
 
 FRAMES = 2
 LEFT, WIDTH, LANE = 150, 820, 26  # pixels: labels, cycles, height of a lane
-COLOURS = ("#2b6cb0", "#dd6b20")  # first and second frame
+COLOURS = ("#0072B2", "#E69F00")  # first and second frame; dark and light in grey, too
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,15 @@ def draw(lanes: Sequence[Lane], title: str) -> str:
     end = max(int(moves[-1]) for lane in lanes for moves in lane.moves) + 1
     step = next(s for s in (10, 20, 50, 100, 200, 500, 1000, 5000, 10**9) if end / s <= 12)
     bottom = 40 + LANE * len(lanes)
+    wide, high = LEFT + WIDTH + 20, bottom + 40
 
     def x(cycle: int) -> str:
         return f"{LEFT + WIDTH * cycle / end:.1f}"
 
     rows = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + 20} {bottom + 40}" '
-        'font-family="sans-serif" font-size="13">',
-        f'<rect width="{LEFT + WIDTH + 20}" height="{bottom + 40}" fill="white"/>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" '
+        f'viewBox="0 0 {wide} {high}" font-family="sans-serif" font-size="14">',
+        f'<rect width="{wide}" height="{high}" fill="white"/>',
         f'<text x="10" y="20">{title}</text>',
     ]
     for cycle in range(0, end, step):

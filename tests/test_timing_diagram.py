@@ -27,7 +27,7 @@ def test_bars_are_where_words_move() -> None:
     root = ET.fromstring(text)
     labels = [item.text for item in root.iter(f"{SVG}text")]
     assert {"two frames", "input", "results", "cycle", "0", "90"} <= set(labels)
-    first = next(path for path in root.iter(f"{SVG}path") if path.get("fill") == "#2b6cb0")
+    first = next(path for path in root.iter(f"{SVG}path") if path.get("fill") == "#0072B2")
     assert str(first.get("d")).count("M") == 2  # three words in a row, and one alone
     assert str(first.get("d")).startswith("M150.0 36H174.6V")
 
