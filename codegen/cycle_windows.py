@@ -70,38 +70,41 @@ class LineBuffer:
         self.available = self.x = self.y = self.at_x = 0
         self.need, self.limit = self.first_need, self.first_limit
         self.column_valid = self.column_real = self.valid = False
-        self.real = [False] * self.lag  # real[0] is the newest
+        self.real = 0  # a bit for each of the lagging columns, bit 0 is the newest
 
     @property
     def ready(self) -> bool:
         """Whether it takes a word."""
         return self.available + self.pixels <= self.limit + self.x
 
-    def tick(self, write: bool, accept: bool) -> None:
-        """Advance by a cycle: ``write`` a word, ``accept`` the window."""
-        step = not self.valid or accept
+    def tick(self, write: bool, accept: bool) -> bool:
+        """Advance by a cycle: ``write`` a word, ``accept`` the window.
+
+        Return whether anything changed; if not, it waits for one of the two.
+        """
+        if self.valid and not accept:
+            self.available += self.pixels * write
+            return write
         present = self.available > self.need + self.x
-        pending = (self.column_valid and self.column_real and self.lag > 0) or any(self.real)
-        if step:
-            completes = False
-            if self.column_valid:
-                if self.lag:
-                    arrives = self.real.pop()
-                    self.real.insert(0, self.column_real)
-                else:
-                    arrives = self.column_real
-                if arrives:
-                    offset = self.at_x - self.first_x
-                    completes = (
-                        offset >= 0 and self.at_x <= self.last_x and offset % self.stride_x == 0
-                    )
-                    self.at_x = (self.at_x + 1) % self.width
-            self.valid = completes
-            self.column_real = present
-            self.column_valid = present or (self.x == 0 and pending)
-            if present:
-                self._read()
+        lasts = self.x == 0 and ((self.column_real and self.lag > 0) or self.real != 0)
+        changed = write or present or lasts or self.column_valid or self.valid
+        completes = False
+        if self.column_valid:
+            arrives = self.column_real
+            if self.lag:
+                arrives = self.real >> (self.lag - 1) != 0
+                self.real = (self.real << 1 | self.column_real) & ((1 << self.lag) - 1)
+            if arrives:
+                offset = self.at_x - self.first_x
+                completes = offset >= 0 and self.at_x <= self.last_x and offset % self.stride_x == 0
+                self.at_x = (self.at_x + 1) % self.width
+        self.valid = completes
+        self.column_real = present
+        self.column_valid = present or lasts
+        if present:
+            self._read()
         self.available += self.pixels * write
+        return changed
 
     def _read(self) -> None:
         self.x += 1
@@ -140,11 +143,12 @@ class LineBuffers:
         """Whether it offers windows."""
         return self.units[self.turn].valid
 
-    def tick(self, write: bool, accept: bool) -> None:
-        """Advance by a cycle: ``write`` a word, ``accept`` the window."""
+    def tick(self, write: bool, accept: bool) -> bool:
+        """Advance by a cycle, as ``LineBuffer.tick``."""
+        changed = write or accept
         for index, (unit, fifo) in enumerate(zip(self.units, self.fifos, strict=True)):
             taken = fifo.filled and unit.ready
-            unit.tick(taken, accept and index == self.turn)
+            changed |= unit.tick(taken, accept and index == self.turn)
             fifo.delta += write - taken
         for fifo in self.fifos:
             fifo.commit()
@@ -154,6 +158,7 @@ class LineBuffers:
                 self.at_x = 0
                 self.at_y = (self.at_y + 1) % self.height
                 self.turn = self.at_y % len(self.units)
+        return changed
 
 
 class FlatWindow:
@@ -174,8 +179,8 @@ class FlatWindow:
         """Whether it offers windows."""
         return self.real[-1]
 
-    def tick(self, offered: bool, taken: bool) -> bool:
-        """Advance by a cycle; return whether the offered word is taken."""
+    def tick(self, offered: bool, taken: bool) -> tuple[bool, bool]:
+        """Advance by a cycle; return (word taken, anything changed)."""
         free = not self.real[-1] or taken
         dummy = not offered and self.accepted == 0 and any(self.real[:-1])
         accept = offered and free
@@ -186,7 +191,7 @@ class FlatWindow:
             self.real[-1] = False
         if accept:
             self.accepted = (self.accepted + 1) % self.words
-        return accept
+        return accept, accept or taken or (dummy and free)
 
 
 class FlatPool:
@@ -212,8 +217,8 @@ class FlatPool:
         rows = (divmod(first + at, self.row)[0] for at in range(0, self.pooled, self.group))
         return sum(row % self.rows == self.rows - 1 and row < self.used for row in rows)
 
-    def tick(self, offered: bool, room: bool) -> tuple[bool, bool]:
-        """Advance by a cycle; return (word taken, group sent)."""
+    def tick(self, offered: bool, room: bool) -> tuple[bool, bool, bool]:
+        """Advance by a cycle; return (word taken, group sent, anything changed)."""
         groups = self.complete()
         leave = groups == 0 or self.fifo.room
         accept = offered and (not self.valid or leave)
@@ -224,6 +229,7 @@ class FlatPool:
                 self.sent = 0
                 self.queue.popleft()
                 self.fifo.delta -= 1
+        changed = accept or sent or (self.valid and leave)
         if self.valid and leave:
             if groups:
                 self.queue.append(groups)
@@ -232,7 +238,7 @@ class FlatPool:
         if not self.valid or leave:
             self.valid = offered
         self.fifo.commit()
-        return accept, sent
+        return accept, sent, changed
 
 
 class Split:

@@ -2,14 +2,17 @@
 
 Input: a ``Design``. Output: ``Timing`` - initiation interval, latency and peak FIFO fill when the
 source always has data and the sink always takes it. Each class mirrors the control registers of
-one ``hw/`` module, so the figures equal simulation exactly; the tests hold it to that.
+one ``hw/`` module, so the figures equal simulation exactly; the tests hold it to that. A stage in
+which nothing but counters and a pipeline move sleeps until they matter or a FIFO beside it changes.
 """
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from .cycle_windows import Fifo, FlatPool, FlatWindow, LineBuffer, LineBuffers, Split
 from .design import FLAG_DEPTH, PORT_DEPTH, Design, Stage
@@ -59,12 +62,6 @@ class _Stage:
 
     def __init__(self, stage: Stage, before: Fifo, after: Fifo) -> None:
         self.before, self.after = before, after
-        self.depth = stage.depth
-        self.rounds = [stage.rounds] * stage.chunks  # of each chunk
-        if stage.steps:
-            self.rounds = [0] * stage.chunks
-            for step in stage.steps:
-                self.rounds[step.chunk] += 1
         self.is_window = isinstance(stage.op, WindowOp)
         total = stage.source.words_per_group if self.is_window else stage.source.words
         self.pack = _Pack(stage.packed_words, total)
@@ -83,75 +80,142 @@ class _Stage:
                 self.window = LineBuffers(stage, window)
             else:
                 self.window = LineBuffer(window, stage.x, stage.op.out, pixels, stage.slots)
-        words = stage.source.words if isinstance(stage.op, Dense) else 1
-        per_vector = -(-words // stage.packed_words)
-        self.chunks_per_word = stage.chunks // per_vector
-        self.last_chunk = stage.chunks - 1
-        self.pipe: deque[bool] = deque([False] * stage.depth)
-        self.round = self.chunk = self.part = 0
-        self.weighted = isinstance(stage.op, (Conv2D, Dense))
+        self.engine = _Engine(stage, after)
+        self.seen = 0  # cycles it has lived through
+        self.wake: float = 0  # the next cycle that it must not sleep through
 
-    def tick(self) -> None:
+    def tick(self, cycle: int) -> None:
+        """Live through ``cycle``, and find out how long it may sleep."""
+        self.catch_up(cycle)
+        self.seen = cycle + 1
+        changed = self._move()
+        self.wake = self.seen if changed else self.seen + self.engine.rest
+
+    def catch_up(self, cycle: int) -> None:
+        """Live through the cycles before ``cycle`` that it slept through."""
+        if self.seen < cycle:
+            self.engine.sleep(cycle - self.seen)
+            self.seen = cycle
+
+    def state(self) -> object:
+        """What decides what it does next; equal states, equal futures."""
+        return _state([self.pack, self.window, self.flat, self.pool, self.split]), (
+            self.engine.state()
+        )
+
+    def _move(self) -> bool:
+        """A cycle; return whether more changed than the engine's counters."""
+        before, after, engine = self.before, self.after, self.engine
         if self.pool is not None:
-            taken, sent = self.pool.tick(self.before.filled, self.after.room)
-            self.before.delta -= taken
-            self.after.delta += sent
-            return
+            taken, sent, changed = self.pool.tick(before.filled, after.room)
+            before.delta -= taken
+            after.delta += sent
+            return changed
         if self.flat is not None:
-            accept = self._engine(self.flat.valid)
-            self.before.delta -= self.flat.tick(self.before.filled, accept)
-            return
-        offered = self.window.valid if self.window is not None else self._packed()
-        accept = self._engine(offered)
-        if self.window is not None and self.split is not None:
-            write = self.before.filled and self.window.ready
-            if write and self.split.move():
-                self.before.delta -= 1
-            self.window.tick(write, accept)
-        elif self.window is not None:
-            write = self._packed() and self.window.ready
-            if self.before.filled and (self.window.ready or not self.pack.final):
-                self.before.delta -= 1
+            accept = engine.tick(self.flat.valid)
+            taken, changed = self.flat.tick(before.filled, accept)
+            before.delta -= taken
+            return changed or engine.changed
+        if self.window is None:
+            accept = engine.tick(before.filled and self.pack.final)
+            taken = before.filled and (accept or not self.pack.final)
+            if taken:
+                before.delta -= 1
                 self.pack.move()
-            self.window.tick(write, accept)
-        elif self.before.filled and (accept or not self.pack.final):
-            self.before.delta -= 1
+            return taken or engine.changed
+        accept = engine.tick(self.window.valid)
+        ready = self.window.ready
+        if self.split is not None:
+            write = before.filled and ready
+            if write and self.split.move():
+                before.delta -= 1
+            return self.window.tick(write, accept) or engine.changed
+        final = self.pack.final
+        taken = before.filled and (ready or not final)
+        if taken:
+            before.delta -= 1
             self.pack.move()
+        changed = self.window.tick(taken and final, accept)
+        return changed or taken or engine.changed
 
-    def _packed(self) -> bool:
-        return self.before.filled and self.pack.final
 
-    def _engine(self, offered: bool) -> bool:
-        """Advance the pipeline by a cycle; return whether the offered word is used up."""
+class _Engine:
+    """Steps of a vector, and the pipeline of results behind them."""
+
+    def __init__(self, stage: Stage, after: Fifo) -> None:
+        self.after = after
+        self.depth = stage.depth
+        rounds = [stage.rounds] * stage.chunks  # of each chunk
+        if stage.steps:
+            rounds = [0] * stage.chunks
+            for step in stage.steps:
+                rounds[step.chunk] += 1
+        words = stage.source.words if isinstance(stage.op, Dense) else 1
+        chunks_per_word = stage.chunks // -(-words // stage.packed_words)
+        ends = list(accumulate(rounds))
+        self.steps = ends[-1]
+        self.emitting = self.steps - rounds[-1]  # from here on a result a step
+        used_up = [end - 1 for end in ends[chunks_per_word - 1 :: chunks_per_word]]
+        self.used_up = frozenset(used_up)  # steps that are the last ones of a word
+        self.stops = [*(at for at in used_up if at < self.emitting), self.emitting]
+        self.step = 0
+        self.shift = 0  # cycles the pipeline moved
+        self.due: deque[int] = deque()  # ``shift`` at which each result leaves
+        self.counting = self.shifting = self.changed = False
+
+    def tick(self, offered: bool) -> bool:
+        """Advance by a cycle; return whether the offered word is used up.
+
+        ``changed``: a result or a word moved; if not, it is a matter of counters.
+        """
+        self.counting = False
         if not self.depth:
-            if offered and self.after.room:
-                self.after.delta += 1
-                return True
-            return False
-        finished = self.pipe[-1]
-        if finished and not self.after.room:
+            self.changed = offered and self.after.room
+            self.after.delta += self.changed
+            return self.changed
+        self.changed = False
+        finished = len(self.due) > 0 and self.due[0] == self.shift
+        self.shifting = not finished or self.after.room
+        if not self.shifting:
             return False
         if finished:
             self.after.delta += 1
-        self.pipe.pop()
-        emits, accept = offered, offered
-        if offered and self.weighted:
-            emits = self.chunk == self.last_chunk
-            accept = self._count()
-        self.pipe.appendleft(emits)
+            self.due.popleft()
+            self.changed = True
+        accept = False
+        if offered:
+            self.counting = True
+            if self.step >= self.emitting:
+                self.due.append(self.shift + self.depth)
+                self.changed = True
+            accept = self.step in self.used_up
+            self.changed |= accept
+            self.step = 0 if self.step == self.steps - 1 else self.step + 1
+        self.shift += 1
         return accept
 
-    def _count(self) -> bool:
-        self.round += 1
-        if self.round < self.rounds[self.chunk]:
-            return False
-        self.round = 0
-        self.chunk = 0 if self.chunk == self.last_chunk else self.chunk + 1
-        self.part += 1
-        if self.part < self.chunks_per_word:
-            return False
-        self.part = 0
-        return True
+    @property
+    def rest(self) -> float:
+        """Cycles in which only counters change, if nothing around changes."""
+        left = math.inf
+        if self.counting:
+            left = 0
+            if self.step < self.emitting:
+                left = self.stops[bisect_left(self.stops, self.step)] - self.step
+        if self.shifting and self.due:
+            left = min(left, self.due[0] - self.shift)
+        return left
+
+    def sleep(self, cycles: int) -> None:
+        """So many cycles of ``rest``."""
+        if self.counting:
+            self.step += cycles
+        if self.shifting:
+            self.shift += cycles
+
+    def state(self) -> object:
+        """Where it is in its vector, and the results on their way."""
+        return self.step, [due - self.shift for due in self.due]
 
 
 class _Output:
@@ -162,6 +226,11 @@ class _Output:
         self.port = Fifo(PORT_DEPTH)
         self.lane = self.element = self.group = 0
         self.pending: deque[bool] = deque()
+
+    @property
+    def resting(self) -> bool:
+        """Whether there is nothing to hand on."""
+        return not self.port.filled and not (self.before.filled and self.flags.filled)
 
     def tick(self) -> bool:
         """Return whether a frame's last result leaves in this cycle."""
@@ -187,7 +256,9 @@ class _Output:
 
 
 class CycleModel:
-    """Steps a design cycle by cycle."""
+    """Steps a design cycle by cycle, over those in which nothing moves at once."""
+
+    skips = True  # not where the source looks at every cycle
 
     def __init__(self, design: Design) -> None:
         self.words = design.source.words
@@ -215,6 +286,7 @@ class CycleModel:
         ends: list[int] = []
         before: object = None
         quiet = 0
+        around = self._around()
         while len(ends) < frames:
             completed = len(ends)
             sent = len(starts) if self.word == 0 else len(starts) - 1
@@ -229,15 +301,20 @@ class CycleModel:
                     self.word = 0
                     self.flags.delta += 1
             for stage in self.stages:
-                stage.tick()
-            if self.output.tick():
+                if stage.wake <= self.cycle:
+                    stage.tick(self.cycle)
+            resting = self.output.resting
+            if not resting and self.output.tick():
                 ends.append(self.cycle)
                 moved = True
-            for fifo in self.fifos:
-                moved |= fifo.commit()
+            for fifo, neighbours in around:
+                if fifo.delta:
+                    moved |= fifo.commit()
+                    for stage in neighbours:
+                        stage.wake = self.cycle + 1
             moved |= self.flags.commit()
             if steady and len(ends) > completed and len(starts) < frames:
-                state = _state([self.word, self.fifos, self.flags, self.stages, self.output])
+                state = self._now()
                 if state == before:
                     return list(zip(starts, ends, strict=False))
                 before = state
@@ -245,7 +322,26 @@ class CycleModel:
             if quiet > self.patience:
                 raise CycleModelError(f"nothing moved for {quiet} cycles at cycle {self.cycle}")
             self.cycle += 1
+            if self.skips and resting and not moved:
+                wake = min(stage.wake for stage in self.stages)
+                skipped = max(int(min(wake - self.cycle, self.patience - quiet)), 0)
+                self.cycle += skipped
+                quiet += skipped
         return list(zip(starts, ends, strict=True))
+
+    def _around(self) -> list[tuple[Fifo, list[_Stage]]]:
+        """Every FIFO between stages with the stages it joins."""
+        return [
+            (fifo, [stage for stage in self.stages if fifo in (stage.before, stage.after)])
+            for fifo in self.fifos
+        ]
+
+    def _now(self) -> object:
+        """All registers at the end of a cycle."""
+        for stage in self.stages:
+            stage.catch_up(self.cycle + 1)
+        stages = [stage.state() for stage in self.stages]
+        return _state([self.word, self.fifos, self.flags, stages, self.output])
 
     def latency(self) -> int:
         """Cycles from the first word to the last result of one isolated frame."""
@@ -255,7 +351,7 @@ class CycleModel:
 
 def _state(part: object) -> object:
     """All registers of a part of the model, as plain values that compare."""
-    if isinstance(part, (list, deque)):
+    if isinstance(part, (list, tuple, deque)):
         return tuple(_state(one) for one in part)
     if type(part).__module__ in (__name__, Fifo.__module__):
         return tuple(_state(one) for name, one in vars(part).items() if name != "peak")

@@ -9,38 +9,23 @@ resource. Without a goal, ``schedule.schedule`` folds everything by multipliers 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from .candidates import Candidates, Way, with_units
 from .cycles import CycleModel, Timing, measure
-from .design import Design, build_design, build_stage
+from .design import Design, build_design
 from .errors import UserError
-from .feeds import Feed, window_cycles
-from .ir import Conv2D, Graph, Op, Tensor, WeightedOp
+from .ir import Graph, Op, WeightedOp
 from .layout import StreamLayout, input_layout
-from .narrowing import can_pack, used_width, weight_width
-from .resources import Resources, design_resources, stage_resources, total
-from .schedule import (
-    Fold,
-    Layer,
-    Schedule,
-    fold_steps,
-    make_schedule,
-    output_layout,
-    serial_folds,
-    stage_feed,
-)
+from .resources import Resources, design_resources, total
+from .schedule import Fold, Layer, Schedule, make_schedule, output_layout, serial_folds
 
 GOAL_ATTEMPTS = 6
-DSP_MINIMUM = 8  # bits of a product up to which synthesis takes LUTs anyway
 BEAM = 48  # partial designs kept per layer
-FOLDS_TRIED = 10  # folded candidates per layer
-SPARSE_TRIED = 4  # folds that leave zeros out, per layer
-SPARSE_SHARE = 0.3  # of the weights that must be zero before they are looked at
-BLOCK = 16  # weights of a block: a larger one is hardly ever all zeros
-CONSTANT_DIGITS = 12_000  # nonzero signed digits: beyond, finding shared additions takes minutes
 
 
 @dataclass(frozen=True)
@@ -50,6 +35,11 @@ class Partial:
     folds: Mapping[str, Fold]
     stream: StreamLayout
     resources: Resources
+
+    def grown(self, op: Op, way: Way) -> Partial:
+        """With the next layer."""
+        folds = self.folds if way.fold is None else {**self.folds, op.name: way.fold}
+        return Partial(folds, way.stream, self.resources + way.resources)
 
 
 class NoFit(Exception):
@@ -68,7 +58,7 @@ class Explorer:
         self.graph = graph
         self.budget = budget
         self.pixels = pixels
-        self.costs: dict[tuple[str, StreamLayout, Fold | None], Resources] = {}
+        self.candidates = Candidates(graph)
 
     @functools.cached_property
     def floor(self) -> int:
@@ -80,9 +70,8 @@ class Explorer:
             if isinstance(op, WeightedOp):
                 layer = Layer.of(op, source)
                 whole = Fold(layer.outputs, layer.lanes * layer.words)
-                constant = nonzero_digits(op) <= CONSTANT_DIGITS
-                fold = layer.constant() if constant else whole
-                folds[op.name] = _with_units(op, x, source, fold, 1)
+                fold = layer.constant() if self.candidates.may_be_constant(op.name) else whole
+                folds[op.name] = with_units(op, x, source, fold, 1)
             source = output_layout(op, x, source, folds.get(op.name))
         return make_schedule(self.graph, folds, self.pixels).cycles
 
@@ -96,134 +85,47 @@ class Explorer:
         goals = tail or {}
         beam = [Partial({}, input_layout(self.graph.input, self.pixels), Resources())]
         for op in self.graph.ops:
-            x = self.graph.source(op)
-            grown: list[Partial] = []
-            for partial in beam:
-                for fold in self._candidates(op, x, partial.stream, goals.get(op.name, cycles)):
-                    folds = dict(partial.folds)
-                    if fold is not None:
-                        folds[op.name] = fold
-                    grown.append(
-                        Partial(
-                            folds,
-                            output_layout(op, x, partial.stream, fold),
-                            partial.resources + self._cost(op, x, partial.stream, fold),
-                        )
-                    )
-            beam = self._prune(grown)
+            goal = goals.get(op.name, cycles)
+            grown = [
+                (partial, way)
+                for partial in beam
+                for way in self.candidates.ways(op.name, partial.stream, goal)
+            ]
+            beam = [partial.grown(op, way) for partial, way in self._prune(grown)]
         best = beam[0]
         schedule = make_schedule(self.graph, best.folds, self.pixels)
         if best.resources.pressure(self.budget) > 1:
             raise NoFit(schedule, best.resources)
         return schedule
 
-    def _candidates(
-        self, op: Op, x: Tensor, source: StreamLayout, cycles: int
-    ) -> list[Fold | None]:
-        if not isinstance(op, WeightedOp):
-            return [None]
-        layer = Layer.of(op, source)  # as if fed pixel by pixel: a folded engine always is
-        goal = max(cycles, layer.vectors)  # nothing is faster than one vector a cycle
-        legal = [fold for fold in layer.folds() if _busy(layer, fold) <= goal]
-        legal.sort(key=lambda fold: (fold.multipliers, layer.cycles(fold), -fold.pe))
-        chosen = legal[:FOLDS_TRIED] + _sparse_folds(op, source, layer, goal)
-        if nonzero_digits(op) <= CONSTANT_DIGITS:
-            chosen.append(layer.constant())
-        chosen = [
-            replace(fold, packed=not fold.constant and can_pack(op, x, fold.pe)) for fold in chosen
-        ]
-        in_luts = [replace(fold, lut=True, packed=False) for fold in chosen if not fold.constant]
-        if used_width(x) + weight_width(op) <= DSP_MINIMUM:
-            chosen = [fold for fold in chosen if fold.constant]
-        chosen += in_luts
-        ready = [_with_units(op, x, source, fold, cycles) for fold in chosen]
-        if not isinstance(op, Conv2D):
-            return list(ready)
-        reach = [_window_goal(op, x, source, fold) for fold in ready]
-        limit = max(cycles, min(reach))
-        return [fold for fold, needed in zip(ready, reach, strict=True) if needed <= limit]
-
-    def _cost(self, op: Op, x: Tensor, source: StreamLayout, fold: Fold | None) -> Resources:
-        key = (op.name, source, fold)
-        if key not in self.costs:
-            result = output_layout(op, x, source, fold)
-            folds = {} if fold is None else {op.name: fold}
-            self.costs[key] = stage_resources(build_stage(op, x, source, result, folds))
-        return self.costs[key]
-
-    def _prune(self, partials: list[Partial]) -> list[Partial]:
+    def _prune(self, grown: list[tuple[Partial, Way]]) -> list[tuple[Partial, Way]]:
         """The best ``BEAM``, at least one for every stream the next layer could read."""
-        ranked = sorted(
-            partials,
-            key=lambda p: _rank(p.resources, self.budget),
-        )
-        kept: list[Partial] = []
+        kept: list[tuple[Partial, Way]] = []
         streams: set[StreamLayout] = set()
-        for partial in ranked:
-            if len(kept) < BEAM or partial.stream not in streams:
-                kept.append(partial)
-                streams.add(partial.stream)
-        return kept[: 2 * BEAM]
+        for index in self._ranked(grown):
+            partial, way = grown[index]
+            if len(kept) < BEAM or way.stream not in streams:
+                kept.append((partial, way))
+                streams.add(way.stream)
+                if len(kept) == 2 * BEAM:
+                    break
+        return kept
+
+    def _ranked(self, grown: list[tuple[Partial, Way]]) -> Iterator[int]:
+        """Indices, the best first: less of the scarcest resource, then less of all of them."""
+        used = _table([partial.resources for partial, _ in grown])
+        used += _table([way.resources for _, way in grown])
+        (have,) = _table([self.budget])
+        none = np.where(used > 0, np.inf, 0.0)  # shares of nothing
+        shares = np.where(have > 0, used / np.where(have > 0, have, 1.0), none)
+        lut, ff, dsp, bram = shares.T
+        order: list[int] = np.lexsort((lut + ff + dsp + bram, shares.max(axis=1))).tolist()
+        return iter(order)
 
 
-def _sparse_folds(op: WeightedOp, source: StreamLayout, layer: Layer, goal: int) -> list[Fold]:
-    """Folds of small blocks that save cycles by the zeros among the weights, the cheapest."""
-    if np.mean(op.weights.values == 0) < SPARSE_SHARE:
-        return []
-    tried = [replace(fold, sparse=True) for fold in layer.folds() if fold.multipliers <= BLOCK]
-    ways = []
-    for fold in tried:
-        cycles = len(fold_steps(op, source, layer, fold)) * layer.vectors
-        if cycles and cycles + _collecting(layer, fold) <= goal:
-            ways.append((fold.multipliers, cycles, -fold.pe, fold))
-    return [fold for *_, fold in sorted(ways, key=lambda way: way[:3])[:SPARSE_TRIED]]
-
-
-def _collecting(layer: Layer, fold: Fold) -> int:
-    """Cycles per frame in which several stream words are put together for one step."""
-    together = min(max(fold.simd // layer.lanes, 1), layer.words)
-    return (layer.words - -(-layer.words // together)) * layer.vectors
-
-
-def _busy(layer: Layer, fold: Fold) -> int:
-    """Cycles per frame of a fold that leaves nothing out."""
-    return layer.cycles(fold) + _collecting(layer, fold)
-
-
-def _window_goal(op: Conv2D, x: Tensor, source: StreamLayout, fold: Fold) -> int:
-    """Cycles per frame the windows alone take."""
-    how = stage_feed(op, x, source, fold)
-    return source.words if how is Feed.FLAT else window_cycles(op, x, how, fold.units)
-
-
-def _with_units(op: Op, x: Tensor, source: StreamLayout, fold: Fold, cycles: int) -> Fold:
-    """As many line buffers as it takes to make the windows within ``cycles``."""
-    how = stage_feed(op, x, source, fold)
-    if not isinstance(op, Conv2D) or how in (Feed.FLAT, Feed.NARROW):
-        return fold
-    units = 1
-    while units < op.out.shape[0] and window_cycles(op, x, how, units) > cycles:
-        if window_cycles(op, x, how, units + 1) == window_cycles(op, x, how, units):
-            break
-        units += 1
-    return replace(fold, units=units)
-
-
-def _rank(resources: Resources, budget: Resources) -> tuple[float, float]:
-    """Less is better: the scarcest resource, then all of them."""
-    return resources.pressure(budget), sum(resources.used_of(budget).values())
-
-
-def nonzero_digits(op: WeightedOp) -> int:
-    """Nonzero digits of all weights in canonical signed-digit form: additions without sharing."""
-    magnitude = np.abs(op.weights.values.astype(np.int64))
-    # a digit is nonzero where n and 3n differ (J. Arndt, Matters Computational, section 1.23)
-    different = (magnitude ^ (3 * magnitude)) >> 1
-    count = 0
-    while different.any():
-        count += int((different & 1).sum())
-        different >>= 1
-    return count
+def _table(rows: list[Resources]) -> npt.NDArray[np.float64]:
+    """(rows, resources)."""
+    return np.array([(row.lut, row.ff, row.dsp, row.bram) for row in rows], dtype=np.float64)
 
 
 @dataclass(frozen=True)

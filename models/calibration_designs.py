@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..codegen.candidates import nonzero_digits
 from ..codegen.design import Design, build_design
 from ..codegen.errors import UserError
-from ..codegen.explore import nonzero_digits
 from ..codegen.feeds import Feed, window_cycles
 from ..codegen.formats import FixedPoint, LayerPrecision, Overflow, Rounding
 from ..codegen.frontend import load_model

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from ..codegen.candidates import nonzero_digits
 from ..codegen.emit_hls_average import average_for
 from ..codegen.errors import UserError
-from ..codegen.explore import nonzero_digits
 from ..codegen.feeds import Feed
 from ..codegen.formats import FixedPoint, LayerPrecision
 from ..codegen.ir import AvgPool2D, Graph, InputTable, MaxPool2D, Relu, WeightedOp

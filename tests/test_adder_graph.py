@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from lenetgen.codegen.adder_graph import MAX_COEFFICIENT, AdderGraph, adder_graph
-from lenetgen.codegen.explore import nonzero_digits
+from lenetgen.codegen.candidates import nonzero_digits
 from lenetgen.codegen.ir import Const, Dense, Tensor
 
 RANGES = ((0, 255), (-128, 127), (-1, 0), (0, 1), (3, 9), (-9, -3), (-100, 3))

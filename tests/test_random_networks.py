@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lenetgen.codegen import ir
+from lenetgen.codegen.candidates import nonzero_digits
 from lenetgen.codegen.cast import overflow_codes
-from lenetgen.codegen.explore import nonzero_digits
 from lenetgen.codegen.formats import FixedPoint, Overflow, Rounding
 from lenetgen.codegen.ir import WeightedOp
 from lenetgen.codegen.schedule import Layer, layouts

@@ -104,6 +104,8 @@ def _patterns(words: int, gap: int, rng: np.random.Generator) -> Iterator[Waits]
 class _Paused(CycleModel):
     """The cycle model behind a source that waits in front of every word."""
 
+    skips = False  # the source counts cycles
+
     def __init__(self, design: Design, waits: Waits) -> None:
         super().__init__(design)
         outer, left = self, [*waits.astype(int).tolist(), 0]
