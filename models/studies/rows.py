@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
@@ -157,12 +156,10 @@ class Store:
 
 def write_whole(path: Path, text: str) -> None:
     """Write ``text`` beside ``path`` and move it there; ``UserError`` if that can't be done."""
+    beside = path.with_name(f".write-{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=".write-", delete=False
-        ) as file:
-            file.write(text)
-        os.replace(file.name, path)
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
     except OSError as error:
         raise UserError(f"{path}: can't be written ({error.strerror or error})") from None
