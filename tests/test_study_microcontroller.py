@@ -189,6 +189,39 @@ def test_a_quantized_twin_has_the_weights_of_the_hardware(model: Any, test_image
     assert np.ptp(difference, axis=1).max() < 0.05 < np.ptp(logits, axis=1).min()
 
 
+def _content(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """``study.json`` of one chain."""
+    return {
+        "options": {"seeds": [1], "full": False},
+        "versions": {"keras": "3"},
+        "machine": {"processor": "a processor"},
+        "seconds": 60,
+        "rows": [
+            {"chain": "digits-1", "row": name, "result": result} for name, result in results.items()
+        ],
+    }
+
+
+def test_the_report_says_what_was_measured(tmp_path: Path) -> None:
+    history = [{"number": 1, "loss": 1, "validation_loss": 2, "validation_accuracy": 0.5}]
+    before = {"bytes": 250400, "gzip": 230000, "accuracy": 0.99, "nonzero": 61470, "ties": 0}
+    before |= {"micros": [20.0, 19, 21], "own_micros": [40.0, 39, 41]}
+    after = {"bytes": 62600, "gzip": 57500, "accuracy": 0.985, "nonzero": 60000, "ties": 7}
+    after |= {"micros": [10.0, 9, 11], "own_micros": [36.0, 35, 37]}
+    golden = {"accuracy": 0.9876, "ties": 3, "stored_bits": 480000, "nonzero": 59000}
+    rows = {"float": {"history": history}, "float-auto": golden}
+    rows |= {"float-float32": before, "float-int8": after}
+    lines = report(_content(rows), tmp_path)
+    assert "| float | float32 | 250.4 | 230.0 | 99.00 | 0 | 61,470 | 20.0 | 40.0 |" in lines
+    assert "| float | int8 only | 62.6 | 57.5 | 98.50 | 7 | 60,000 | 10.0 | 36.0 |" in lines
+    assert "| float | auto | 98.76 | 3 | 60.0 | 59,000 |" in lines
+    change = "| float, float32 | -0.50 | -75 % | -75 % | -50 % | -10 % |"
+    assert [line for line in lines if line.endswith(change)] == [
+        "| int8 only instead of float32 " + change
+    ]
+
+
+@pytest.mark.slow
 def test_the_study_runs_and_reports(tmp_path: Path) -> None:
     quick = Recipe(epochs=1, lr=3e-3, augment=False, weight_noise=0.0, activity_limit=0.0)
     names = ("float", "sparse", "sparse-qat")
@@ -207,13 +240,7 @@ def test_the_study_runs_and_reports(tmp_path: Path) -> None:
     assert {each["images"] for each in found.values() if "images" in each} == {360}
     same = abs(found["sparse-qat-int8"]["accuracy"] - found["sparse-qat-model"]["accuracy"])
     assert same <= 0.05  # the same weights, two arithmetics
-    content = {
-        "options": {"seeds": [1], "full": False},
-        "versions": {"keras": "3"},
-        "machine": {"processor": "a processor"},
-        "seconds": 60,
-        "rows": [{"chain": "digits-1", "row": name, **each} for name, each in results.items()],
-    }
+    content = _content({name: each["result"] for name, each in results.items()})
     text = "\n".join(report(content, tmp_path))
     for name in ("float-int8", "sparse-int8", "sparse-qat-int8", "sparse-qat-model"):
         assert f"| {100 * found[name]['accuracy']:.2f} |" in text

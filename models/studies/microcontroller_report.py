@@ -18,9 +18,8 @@ NETWORKS: Mapping[str, str] = {
     "qat": "quantized training",
     "sparse-qat": "80 % pruned, quantized training",
 }
-SHORT: Mapping[str, str] = {
+SHORT: Mapping[str, str] = {  # of the networks in the figure of storage
     "float": "float",
-    "longer": "longer",
     "sparse": "80 % pruned",
     "half": "half",
     "qat": "QAT",
@@ -140,6 +139,8 @@ def _figures(dataset: str, rows: Rows, folder: Path) -> list[str]:
         "model": "hardware's integers, trained",
     }
     for network, way, results in _present(rows, groups):
+        if network not in SHORT:
+            continue
         stored = results[0].get("gzip", results[0].get("stored_bits", 0) / 8)
         label = SHORT[network] + (f" {way}" if way in ("mixed", "auto") else "")
         middle = 100 * _mean(results)
