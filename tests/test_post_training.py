@@ -12,7 +12,7 @@ from lenetgen.cli import emit as emit_module
 from lenetgen.cli import evaluate as evaluate_module
 from lenetgen.cli import qat as qat_module
 from lenetgen.cli.common import choose_precision
-from lenetgen.codegen.binary_point import fitted
+from lenetgen.codegen.binary_point import Method, fitted
 from lenetgen.codegen.cast import quantize
 from lenetgen.codegen.errors import UserError
 from lenetgen.codegen.formats import FixedPoint, quantized
@@ -82,7 +82,7 @@ def test_mse_is_least_for_weights_biases_and_results(bits: int) -> None:
 
 
 def test_percentile_cuts_results_and_weights_but_no_biases() -> None:
-    types, plain = chosen("auto:4:percentile=95").layers, chosen("auto:4").layers
+    types, plain = chosen("auto:4:percentile=60").layers, chosen("auto:4").layers
     values, finer = seen(), 0
     for op in GRAPH.ops:
         if not isinstance(op, WeightedOp):
@@ -95,9 +95,24 @@ def test_percentile_cuts_results_and_weights_but_no_biases() -> None:
             if fmt is not None:
                 top = float(fmt.real(fmt.max_code)) + float(fmt.step) / 2
                 low = float(fmt.real(fmt.min_code)) - float(fmt.step) / 2
-                assert np.mean((reals >= top) | (reals < low)) <= 0.05
+                assert np.mean((reals >= top) | (reals < low)) <= 0.4
         finer += types[op.name] != plain[op.name]
     assert finer >= 2
+
+
+def test_mse_is_asked_of_biases() -> None:
+    """Of 40 biases one is a code beyond the finer type: cutting it costs less than half a bit."""
+    b = Builder((4, 4, 1), 5)
+    b.add(Dense, "fc1", (40,), **b.weights(16, 40))
+    graph = to_float_graph(b.graph("net"))
+    biases = np.random.default_rng(6).uniform(-0.9, 0.9, 40)
+    biases[0] = 1.0
+    op = graph.ops[0]
+    assert isinstance(op, Dense)
+    graph = graph.with_ops([replace(op, bias=Const(biases))])
+    ranges = {"fc1": (-1.0, 1.0)}
+    assert auto(graph, ranges).layers["fc1"].bias == quantized(16, 2)
+    assert auto(graph, ranges, method=Method.MSE).layers["fc1"].bias == quantized(16, 1)
 
 
 def test_bits() -> None:
@@ -119,7 +134,7 @@ def test_tables_keep_their_width_and_their_range() -> None:
     b.add(AvgPool2D, "pool", (3, 3, 2), window=Window((2, 2), (2, 2)))
     b.add(Dense, "fc1", (3,), **b.weights(18, 3))
     graph = to_float_graph(b.graph("tables"))
-    plain, types = chosen("auto:4", graph).layers, chosen("auto:4:mse", graph).layers
+    plain, types = (chosen(text, graph).layers for text in ("auto:4", "auto:4:percentile=50"))
     assert types["conv1"].result == plain["conv1"].result
     address, entries = types["conv1"].result, types["tanh"].result
     assert address is not None and address.width == 10
@@ -142,12 +157,12 @@ def test_rescaled_moves_binary_points_of_parameters_only() -> None:
 
 
 def test_rescaling_asks_the_method() -> None:
-    method = parse_choice("q4.4:rescaled:percentile=90").points
-    types, plain = chosen("q4.4:rescaled:percentile=90").layers, chosen("q4.4:rescaled").layers
+    method = parse_choice("q4.4:rescaled:percentile=60").points
+    types, plain = chosen("q4.4:rescaled:percentile=60").layers, chosen("q4.4:rescaled").layers
     for op in GRAPH.ops:
         if isinstance(op, WeightedOp):
             assert types[op.name].weight == fitted(quantized(8, 4), op.weights.values, method)
-            assert types[op.name].bias == plain[op.name].bias
+            assert types[op.name].bias == fitted(quantized(8, 4), op.bias.values)
     assert types != plain
 
 
