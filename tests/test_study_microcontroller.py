@@ -205,16 +205,18 @@ def _content(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
 def test_the_report_says_what_was_measured(tmp_path: Path) -> None:
     history = [{"number": 1, "loss": 1, "validation_loss": 2, "validation_accuracy": 0.5}]
     before = {"bytes": 250400, "gzip": 230000, "accuracy": 0.99, "nonzero": 61470, "ties": 0}
-    before |= {"micros": [20.0, 19, 21], "own_micros": [40.0, 39, 41]}
+    before |= {"images": 10000, "micros": [20.0, 19, 21], "own_micros": [40.0, 39, 41]}
     after = {"bytes": 62600, "gzip": 57500, "accuracy": 0.985, "nonzero": 60000, "ties": 7}
-    after |= {"micros": [10.0, 9, 11], "own_micros": [36.0, 35, 37]}
+    after |= {"images": 10000, "micros": [10.0, 9, 11], "own_micros": [36.0, 35, 37]}
     golden = {"accuracy": 0.9876, "ties": 3, "stored_bits": 480000, "nonzero": 59000}
+    golden["images"] = 10000
     rows = {"float": {"history": history}, "float-auto": golden}
     rows |= {"float-float32": before, "float-int8": after}
     lines = report(_content(rows), tmp_path)
     assert "| float | float32 | 250.4 | 230.0 | 99.00 | 0 | 61,470 | 20.0 | 40.0 |" in lines
     assert "| float | int8 only | 62.6 | 57.5 | 98.50 | 7 | 60,000 | 10.0 | 36.0 |" in lines
     assert "| float | auto | 98.76 | 3 | 60.0 | 59,000 |" in lines
+    assert "Accuracies of 10,000 images less than 0.31 points apart rank nothing." in lines
     change = "| float, float32 | -0.50 | -75 % | -75 % | -50 % | -10 % |"
     assert [line for line in lines if line.endswith(change)] == [
         "| int8 only instead of float32 " + change

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import mean, stdev
@@ -9,7 +10,6 @@ from typing import Any
 
 from . import figures
 
-NOISE = 0.24  # points of accuracy on 10,000 images that rank nothing
 NETWORKS: Mapping[str, str] = {
     "float": "float",
     "longer": "float, trained on",
@@ -54,14 +54,13 @@ def report(content: dict[str, Any], folder: Path) -> list[str]:
         f"LeNet-5 as TensorFlow Lite files; seeds {seeds}. Accuracy: all test images, one by one,",
         "through the TensorFlow Lite interpreter, the lowest class where several are largest. A",
         "tenth of the training images chooses the epoch, 512 of the others calibrate; nothing was",
-        f"chosen on the test set. Accuracies less than {NOISE} points apart are noise. Weights not",
-        "zero are counted in the file. Latency: the median of all test images, one thread, with",
-        f"XNNPACK and with TensorFlow Lite's own kernels, on {machine};",
-        "no microcontroller was measured.",
+        "chosen on the test set. Weights not zero are counted in the file. Latency: the median of",
+        "all test images, one thread, with XNNPACK and with TensorFlow Lite's own kernels, on",
+        f"{machine}; no microcontroller was measured.",
         "",
     ]
     for dataset, rows in _by_dataset(content).items():
-        lines += [f"## {TITLES.get(dataset, dataset)}", "", *_files(rows), ""]
+        lines += [f"## {TITLES.get(dataset, dataset)}", "", *_noise(rows), *_files(rows), ""]
         lines += ["The same networks as the integers of the generated hardware:", ""]
         lines += [*_integers(rows), "", "What it comes to:", "", *_differences(rows), ""]
         lines += _figures(dataset, rows, folder)
@@ -91,6 +90,19 @@ def _accuracy(results: list[dict[str, Any]]) -> str:
 
 def _table(head: list[str], body: list[list[str]]) -> list[str]:
     return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *body)]
+
+
+def _noise(rows: Rows) -> list[str]:
+    """What two networks of the same accuracy may differ by on other images, in one run each."""
+    first = next((row for results in rows.values() for row in results if "accuracy" in row), None)
+    if first is None:
+        return []
+    part, images = first["accuracy"], first["images"]
+    points = 100 * 1.96 * math.sqrt(2 * part * (1 - part) / images)
+    return [
+        f"Accuracies of {images:,} images less than {points:.2f} points apart rank nothing.",
+        "",
+    ]
 
 
 def _present(
