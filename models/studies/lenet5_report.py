@@ -80,7 +80,7 @@ def report(content: dict[str, Any], folder: Path) -> list[str]:
         "## How",
         "",
         f"`lenetgen study lenet5 --seeds {seeds.replace(' ', '')}`, {content['seconds'] / 60:.0f} "
-        f"minutes of one core each on {content['machine']['processor']}, {versions}.",
+        f"minutes summed over the rows, on {content['machine']['processor']} ({versions}).",
     ]
     return lines
 
