@@ -60,7 +60,7 @@ def run(study: Study, options: Options, out: Path, jobs: int, told: Told) -> dic
     with _locked(out, study.name):
         _Pool(study, options, out, told).run(chains, jobs)
         content = collect(study, options, chains, out)
-        write_whole(out / "study.json", to_json(content))
+        write_whole(out / "study.json", lined(content))
         render(study, content, out)
     return content
 
@@ -84,6 +84,14 @@ def collect(study: Study, options: Options, chains: list[Chain], out: Path) -> d
         "seconds": round(sum(row["seconds"] for row in rows), 1),
         "rows": rows,
     }
+
+
+def lined(content: dict[str, Any]) -> str:
+    """The content as JSON with a line for each row."""
+    rows = ",\n".join(json.dumps(row) for row in content["rows"])
+    head = to_json({**content, "rows": []})
+    assert head.count('"rows": []') == 1
+    return head.replace('"rows": []', f'"rows": [\n{rows}\n]')
 
 
 def render(study: Study, content: dict[str, Any], out: Path) -> None:
