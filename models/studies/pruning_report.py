@@ -157,8 +157,8 @@ def _findings(results: Results, dataset: str) -> list[str]:
     same = [name for name in change if abs(change[name]) < noise]
     worst = min(change, key=lambda name: change[name])
     lines = [
-        f"Against *trained on* ({100 * level:.2f} %): {len(same)} of {len(change)} rows are less "
-        f"than {noise} points away, which is noise; the furthest is {_plain(worst)}, "
+        f"Against *trained on* ({100 * level:.2f} %): less than {noise} points away, which is "
+        f"noise: {len(same)} of {len(change)} rows; the furthest: {_plain(worst)}, "
         f"{change[worst]:+.2f} points."
     ]
     pairs = {
@@ -193,23 +193,25 @@ def _findings(results: Results, dataset: str) -> list[str]:
 
 
 def _saved(results: Results) -> list[str]:
-    """LUTs against those of the network that is only trained on."""
+    """Hardware against that of the network that is only trained on."""
     before = results["hw-longer"][0]
     if "lut" not in before:
         return [f"Without pruning no design fits: {before['no_fit']}."]
     lines = []
     for method in METHODS:
-        found = [
-            (rows[0]["lut"] / before["lut"] - 1, name.removeprefix("hw-"))
+        costs = [
+            rows[0]
             for name, rows in results.items()
             if name.startswith(f"hw-{method}") and "lut" in rows[0]
         ]
-        if found:
-            (low, less), (high, more) = min(found), max(found)
-            lines.append(
-                f"LUTs against *trained on*: {100 * low:+.0f} % ({_plain(less)}) to "
-                f"{100 * high:+.0f} % ({_plain(more)})."
-            )
+        if not costs:
+            continue
+        luts = [100 * (cost["lut"] / before["lut"] - 1) for cost in costs]
+        dsps = [cost["dsp"] for cost in costs]
+        lines.append(
+            f"{method.capitalize()}: {min(luts):+.0f} to {max(luts):+.0f} % LUTs against *trained "
+            f"on*, {min(dsps):.0f} to {max(dsps):.0f} DSP slices instead of {before['dsp']:.0f}."
+        )
     return lines
 
 
