@@ -113,7 +113,7 @@ def prune(
         keras.utils.set_random_seed(recipe.seed)
         _seed_layers(model, recipe.seed)
         steps = -(-len(split(data, recipe.validation, recipe.seed)[0]) // recipe.batch)
-        extras = _Schedule(tf, masks, how, steps * recipe.epochs).extras(steps)
+        extras = MaskSchedule(tf, masks, how, steps * recipe.epochs).extras(steps)
         facts = training_facts("prune", model, data, recipe, threads)
         facts |= {f"pruning {each.name}": str(getattr(how, each.name)) for each in fields(how)}
         state = session.state(facts)
@@ -152,7 +152,7 @@ def _seed_layers(model: Any, seed: int) -> None:
         state.assign([seed, number])
 
 
-class _Schedule:
+class MaskSchedule:
     """Tightens the masks between steps; the step itself reads them as TensorFlow variables."""
 
     def __init__(self, tf: Any, masks: Masks, how: Pruning, total: int) -> None:

@@ -21,7 +21,7 @@ from .. import zoo
 from ..archive import write_model
 from ..datasets import Dataset, load
 from ..keras_file import load_keras
-from ..prune import _Schedule
+from ..prune import MaskSchedule
 from ..pruning import METHODS, SCHEDULES, Masks, Pruning
 from ..recipe import Recipe
 from ..shrinking import shrink
@@ -172,7 +172,7 @@ def _fit(
             masks.tighten(how.sparsity)
             result["accuracy_pruned"] = accuracy(model, test)
         steps = -(-len(split(train, recipe.validation, recipe.seed)[0]) // recipe.batch)
-        extras = _Schedule(tf, masks, how, steps * recipe.epochs).extras(steps)
+        extras = MaskSchedule(tf, masks, how, steps * recipe.epochs).extras(steps)
     history, chosen = fit(tf, keras, model, train, recipe, told(place, recipe.epochs), extras)
     return model, masks, result | _outcome(model, test, history, chosen)
 
