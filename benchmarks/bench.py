@@ -2,7 +2,8 @@
 
 Golden model and csim in images per second, a row of ``evaluate`` in seconds for 10,000 images (wall
 clock, and of all cores together), emit in seconds after imports and MiB at its peak, the
-RTL harness in seconds for 1,000 images with Verilator's compilation from scratch. MNIST test
+RTL harness in seconds for 1,000 images with Verilator's compilation from scratch, the search for
+each preset's design in a fresh process. MNIST test
 images where they are found, else the digits; the machine is named by its processor and cores.
 """
 
@@ -16,13 +17,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from lenetgen.cli.common import choose_precision, default_precision, float_graph
+from lenetgen.cli.goals import Goals, planned
+from lenetgen.cli.presets import PRESETS, preset_model, preset_precision
+from lenetgen.codegen.emit_vivado import DEFAULT_PART
 from lenetgen.codegen.frontend import load_model
 from lenetgen.codegen.ir import Graph
-from lenetgen.codegen.pipeline import to_float_graph
+from lenetgen.codegen.pipeline import to_float_graph, to_hardware_graph, to_typed_graph
 from lenetgen.models.datasets import Dataset
 from lenetgen.models.evaluation import evaluate
 from lenetgen.models.images import images_for
@@ -116,6 +122,45 @@ def measure_evaluate(graph: Graph, typed: Graph, data: Dataset) -> dict[str, Any
     return rows
 
 
+def measure_search(preset: str) -> dict[str, Any]:
+    """Seconds to choose the design of ``preset``; to be called in a process without caches."""
+    import da4ml.cmvm  # noqa: F401  (imports don't count)
+    import scipy.optimize
+    import scipy.sparse  # noqa: F401
+
+    model = preset_model(preset)
+    graph = float_graph(model)
+    choice = preset_precision(preset, model) or default_precision(graph)
+    types, _ = choose_precision(choice, graph, "exact", None)
+    typed = to_hardware_graph(to_typed_graph(graph, types))
+    goals = preset_goals(preset)
+    start, processor = time.perf_counter(), time.process_time()
+    _, timing = planned(model, typed, goals, DEFAULT_PART)
+    return {
+        "seconds": round(time.perf_counter() - start, 1),
+        "processor_seconds": round(time.process_time() - processor, 1),
+        "interval_cycles": timing.interval,
+    }
+
+
+def preset_goals(preset: str) -> Goals:
+    """The goals behind the name."""
+    named = PRESETS[preset].goals
+    renamed = {"fit": "fit", "pixels_per_clock": "pixels"}
+    given = {renamed.get(name, name.split("_")[1]): value for name, value in named.items()}
+    none = dict.fromkeys(("cycles", "latency", "lut", "ff", "dsp", "bram"))
+    return Goals(**{**none, "fit": False, **given})  # type: ignore[arg-type]
+
+
+def measure_searches() -> dict[str, dict[str, Any]]:
+    """By preset."""
+    rows = {}
+    for preset in PRESETS:
+        with get_context("spawn").Pool(1) as pool:
+            rows[preset] = pool.apply(measure_search, (preset,))
+    return rows
+
+
 def main() -> None:
     """Print the measurements."""
     with tempfile.TemporaryDirectory(prefix="lenetgen-bench-") as name:
@@ -134,6 +179,7 @@ def main() -> None:
             "evaluate": measure_evaluate(graph, package.design.graph, data),
             "csim": measure_csim(package, data.images),
             "rtl": measure_rtl(package, data.images),
+            "search": measure_searches(),
         }
     print(json.dumps(results, indent=2))
 

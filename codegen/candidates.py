@@ -7,6 +7,7 @@ first. What does not depend on the goal is found once: a search asks for many go
 from __future__ import annotations
 
 import functools
+import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from .ir import Conv2D, Graph, Op, Tensor, WeightedOp
 from .layout import StreamLayout
 from .narrowing import can_pack, used_width, weight_width
 from .resources import Resources, stage_resources
-from .schedule import Fold, Layer, fold_steps, output_layout, stage_feed
+from .schedule import Fold, Layer, fold_steps, least_steps, output_layout, stage_feed
 
 DSP_MINIMUM = 8  # bits of a product up to which synthesis takes LUTs anyway
 FOLDS_TRIED = 10  # folded candidates per layer
@@ -38,7 +39,7 @@ class Way:
 
 @dataclass(frozen=True)
 class _Timed:
-    """A fold and the cycles per frame it is busy."""
+    """A fold and the cycles per frame it is busy, or at least so many."""
 
     fold: Fold
     cycles: int
@@ -52,7 +53,8 @@ class Candidates:
         self.ways = functools.cache(self._ways)
         self._cost = functools.cache(self._measured)
         self._folds = functools.cache(self._sorted_folds)
-        self._sparse = functools.cache(self._sorted_sparse)
+        self._blocks = functools.cache(self._small_blocks)
+        self._steps = functools.cache(self._sparse_steps)
         self._packs = functools.cache(self._can_pack)
         self.may_be_constant = functools.cache(self._few_digits)
 
@@ -74,7 +76,7 @@ class Candidates:
         layer = Layer.of(op, source)  # as if fed pixel by pixel: a folded engine always is
         goal = max(cycles, layer.vectors)  # nothing is faster than one vector a cycle
         chosen = _within(self._folds(layer), goal, FOLDS_TRIED)
-        chosen += _within(self._sparse(op.name, source), goal, SPARSE_TRIED)
+        chosen += self._sparse_folds(op.name, source, layer, goal)
         if self.may_be_constant(op.name):
             chosen.append(layer.constant())
         chosen = [
@@ -105,23 +107,42 @@ class Candidates:
         )
         return [_Timed(fold, layer.cycles(fold) + _collecting(layer, fold)) for fold in folds]
 
-    def _sorted_sparse(self, name: str, source: StreamLayout) -> list[_Timed]:
-        """Folds of small blocks that save cycles by the zeros among the weights."""
+    def _sparse_folds(self, name: str, source: StreamLayout, layer: Layer, goal: int) -> list[Fold]:
+        """Folds that save cycles by the zeros among the weights, the cheapest."""
+        chosen: list[Fold] = []
+        for _, alike in itertools.groupby(
+            self._blocks(name, source), key=lambda timed: timed.fold.multipliers
+        ):
+            ways = []
+            for fold in (timed.fold for timed in alike if timed.cycles <= goal):
+                cycles = self._steps(name, source, fold) * layer.vectors
+                if cycles and cycles + _collecting(layer, fold) <= goal:
+                    ways.append((cycles, -fold.pe, fold))
+            chosen += [fold for *_, fold in sorted(ways, key=lambda way: way[:2])]
+            if len(chosen) >= SPARSE_TRIED:
+                break
+        return chosen[:SPARSE_TRIED]
+
+    def _small_blocks(self, name: str, source: StreamLayout) -> list[_Timed]:
+        """Sparse folds by their multipliers, with the fewest cycles they can take."""
         op, _ = self.ops[name]
         assert isinstance(op, WeightedOp)
         if np.mean(op.weights.values == 0) < SPARSE_SHARE:
             return []
         layer = Layer.of(op, source)
-        ways = []
-        for plain in layer.folds():
-            fold = replace(plain, sparse=True)
-            if fold.multipliers > BLOCK:
-                continue
-            cycles = len(fold_steps(op, source, layer, fold)) * layer.vectors
-            if cycles:
-                timed = _Timed(fold, cycles + _collecting(layer, fold))
-                ways.append((fold.multipliers, cycles, -fold.pe, timed))
-        return [timed for *_, timed in sorted(ways, key=lambda way: way[:3])]
+        folds = [replace(fold, sparse=True) for fold in layer.folds() if fold.multipliers <= BLOCK]
+        least = [
+            least_steps(op, source, layer, fold) * layer.vectors + _collecting(layer, fold)
+            for fold in folds
+        ]
+        timed = [_Timed(fold, cycles) for fold, cycles in zip(folds, least, strict=True)]
+        return sorted(timed, key=lambda one: one.fold.multipliers)
+
+    def _sparse_steps(self, name: str, source: StreamLayout, fold: Fold) -> int:
+        """Steps of a sparse fold; 0 where it saves none."""
+        op, _ = self.ops[name]
+        assert isinstance(op, WeightedOp)
+        return len(fold_steps(op, source, Layer.of(op, source), fold))
 
     def _can_pack(self, name: str, pe: int) -> bool:
         op, x = self.ops[name]

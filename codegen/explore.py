@@ -194,11 +194,11 @@ def _fastest(explorer: Explorer, name: str, floor: int) -> Found:
     graph = explorer.graph
     slowest = make_schedule(graph, serial_folds(graph), explorer.pixels)
     low, high = floor, max(floor, slowest.cycles)
+    slowest_cycles = high
     try:
         explorer.choose(high)
     except NoFit as miss:
-        need = _shortage(miss.resources, explorer.budget)
-        raise UserError(f"no design of {graph.name} fits: even the smallest needs {need}") from None
+        raise UserError(_nothing_fits(explorer, miss.resources)) from None
     while low < high:
         middle = (low + high) // 2
         try:
@@ -210,7 +210,17 @@ def _fastest(explorer: Explorer, name: str, floor: int) -> Found:
         try:
             return _within(explorer, name, low, {})
         except (NoFit, UserError):
+            if low >= slowest_cycles:  # from here on the same designs are chosen
+                whole = build_design(name, graph, explorer.choose(low))
+                resources = total(design_resources(whole))
+                if resources.pressure(explorer.budget) > 1:
+                    raise UserError(_nothing_fits(explorer, resources)) from None
             low += max(1, low // 50)
+
+
+def _nothing_fits(explorer: Explorer, resources: Resources) -> str:
+    need = _shortage(resources, explorer.budget)
+    return f"no design of {explorer.graph.name} fits: even the smallest needs {need}"
 
 
 def _no_fit(explorer: Explorer, name: str, goal: str, miss: NoFit) -> str:

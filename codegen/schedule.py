@@ -12,6 +12,9 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from .errors import UserError
 from .feeds import Feed, feed, flat_result, window_cycles
 from .ir import Conv2D, Graph, MaxPool2D, Op, Tensor, WeightedOp, WindowOp
@@ -124,10 +127,28 @@ def fold_steps(op: WeightedOp, source: StreamLayout, layer: Layer, fold: Fold) -
 def _sparse_steps(
     op: WeightedOp, source: StreamLayout, chunks: int, simd: int, pe: int
 ) -> tuple[Step, ...]:
-    order = input_order(op, source, chunks, simd)
-    used = (blocks(op.weights.values, order, pe) != 0).any(axis=(2, 3))
+    used = _used_blocks(op, source, chunks, simd, pe)
     steps = schedule_steps(used)
     return steps if len(steps) < used.size else ()
+
+
+def _used_blocks(
+    op: WeightedOp, source: StreamLayout, chunks: int, simd: int, pe: int
+) -> npt.NDArray[np.bool_]:
+    """(chunks, rounds): blocks that hold a weight."""
+    order = input_order(op, source, chunks, simd)
+    used: npt.NDArray[np.bool_] = (blocks(op.weights.values, order, pe) != 0).any(axis=(2, 3))
+    return used
+
+
+def least_steps(op: WeightedOp, source: StreamLayout, layer: Layer, fold: Fold) -> int:
+    """Steps that ``fold`` can't do without, sparse or not; ``fold_steps`` may add some."""
+    simd = layer.effective_simd(fold.simd)
+    used = _used_blocks(op, source, layer.chunks(fold.simd), simd, fold.pe)
+    chunks, rounds = used.shape
+    if chunks < 3 or rounds < 2:
+        return int(used.size)
+    return int(2 * rounds + np.maximum(used[1:-1].sum(axis=1), 1).sum())
 
 
 def vector_cycles(op: WeightedOp, source: StreamLayout, layer: Layer, fold: Fold) -> int:

@@ -10,13 +10,14 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
+from lenetgen.codegen import cycles
 from lenetgen.codegen.cycles import CycleModel, CycleModelError, Timing, measure
 from lenetgen.codegen.design import Design, build_design
 from lenetgen.codegen.formats import FixedPoint, Overflow, Rounding
 from lenetgen.codegen.ir import Activation, Const, Conv2D, Dense, Graph, MaxPool2D, Tensor, Window
 from lenetgen.codegen.pipeline import to_typed_graph
 from lenetgen.codegen.precision import LayerPrecision, Precision
-from lenetgen.codegen.schedule import Fold, make_schedule, schedule
+from lenetgen.codegen.schedule import Fold, make_schedule, schedule, serial_folds
 from lenetgen.models.random_networks import random_network
 
 from .rtl_zoo import ZOO
@@ -112,6 +113,40 @@ def test_latency_is_that_of_the_first_frame(timings: dict[str, tuple[Design, Tim
         assert spans[0] == (0, timing.latency), design.name
         assert list(ends) == sorted(set(ends))
         assert all(end - start >= timing.latency for start, end in zip(starts, ends, strict=True))
+
+
+def test_sleeping_changes_nothing(
+    timings: dict[str, tuple[Design, Timing]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every stage lives through every cycle: the same interval, latency and fill."""
+    awake = list(timings.values())[1::2]
+    for seed in (2, 56, 167):  # 167: windows of a frame pushed out by nothing
+        network = random_network(seed)
+        plan = make_schedule(network.graph, network.folds, network.pixels)
+        design = build_design(f"random_{seed}", network.graph, plan)
+        awake.append((design, measure(design)))
+    monkeypatch.setattr(
+        cycles._Stage, "wake", property(lambda _: 0, lambda *_: None), raising=False
+    )
+    monkeypatch.setattr(CycleModel, "skips", False)
+    for design, timing in awake:
+        assert measure(design) == timing, design.name
+
+
+def test_cycles_that_only_count_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow design takes as long to simulate as words and results move, whatever its cycles."""
+    design = build_design("lenet", _lenet(), make_schedule(_lenet(), serial_folds(_lenet())))
+    moves = 0
+    move = cycles._Stage._move
+
+    def counted(stage: cycles._Stage) -> bool:
+        nonlocal moves
+        moves += 1
+        return move(stage)
+
+    monkeypatch.setattr(cycles._Stage, "_move", counted)
+    assert CycleModel(design).latency() > 250_000
+    assert 10_000 < moves < 60_000
 
 
 @pytest.mark.parametrize("target", TARGETS)

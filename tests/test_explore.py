@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import pytest
+from lenetgen.codegen import candidates
 from lenetgen.codegen.design import build_design
 from lenetgen.codegen.errors import UserError
 from lenetgen.codegen.explore import Explorer, Found, NoFit, search
@@ -104,3 +106,35 @@ def test_no_fit_carries_the_nearest_schedule(graph: Graph) -> None:
     plan = miss.value.nearest
     assert plan == make_schedule(graph, plan.folds)
     assert total(design_resources(build_design("mini", graph, plan))).lut > 100
+
+
+def test_a_search_ends_where_only_the_layers_fit(graph: Graph) -> None:
+    """FIFOs and ports, which the choice of the folds leaves out, need the rest."""
+    with pytest.raises(NoFit) as miss:
+        Explorer(graph, Resources(1, 100_000, 20, 100)).choose(10_000)
+    budget = Resources(math.ceil(miss.value.resources.lut) + 1, 100_000, 20, 100)
+    assert Explorer(graph, budget).choose(10_000)
+    with pytest.raises(UserError, match=r"even the smallest needs about [\d,]+ LUT"):
+        search("mini", graph, budget)
+
+
+def test_nothing_is_estimated_twice(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a search costs: stages estimated, and layers' candidates listed, once for a goal."""
+    stages: list[object] = []
+    listed: list[object] = []
+    estimate, units = candidates.stage_resources, candidates.with_units
+
+    def counted(stage: candidates.Stage) -> Resources:
+        stages.append((stage.op.name, stage.source, stage.fold, stage.steps))
+        return estimate(stage)
+
+    def counted_units(*args: object) -> object:
+        listed.append((args[0].name, *args[2:]))
+        return units(*args)
+
+    monkeypatch.setattr(candidates, "stage_resources", counted)
+    monkeypatch.setattr(candidates, "with_units", counted_units)
+    found = search("mini", graph, Resources(1450, 100_000, 20, 100))
+    assert found.timing.interval > 64
+    assert 20 < len(stages) == len(set(stages))
+    assert 100 < len(listed) == len(set(listed))
