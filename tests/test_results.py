@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from lenetgen.cli.presets import PRESETS
+from lenetgen.models.studies import STUDIES, study
+from lenetgen.models.studies.runner import read, render
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -98,8 +100,21 @@ def test_documents_say_what_was_measured(results: ModuleType) -> None:
         assert not results.PAGE.exists() and results.MARKS[0] not in text
         return
     assert list(measured) == list(PRESETS)
-    assert results.PAGE.read_text(encoding="utf-8") == results.page(measured)
+    assert results.PAGE.read_text(encoding="utf-8") == results.document(measured)
     assert text == results.readme(text, measured)
     for design in measured.values():
         assert design["regression_ok"] and design["images"] == 10_000
         assert design["gate_level"]["wrong_images"] == 0
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_says_what_its_json_says(name: str, tmp_path: Path) -> None:
+    folder = ROOT / "results" / name
+    render(study(name), read(folder, study(name)), tmp_path)
+    text = (folder / "study.md").read_text(encoding="utf-8")
+    assert (tmp_path / "study.md").read_text(encoding="utf-8") == text
+    for drawn in tmp_path.glob("*.svg"):
+        assert f"]({drawn.name})" in text and (folder / drawn.name).exists()
+    shown = {line.partition("](")[2].rstrip(")") for line in text.splitlines() if "![" in line}
+    assert shown == {path.name for path in tmp_path.glob("*.svg")}
+    assert {path.name for path in folder.glob("*.svg")} == shown
