@@ -25,7 +25,8 @@ FOLDS_TRIED = 10  # folded candidates per layer
 SPARSE_TRIED = 4  # folds that leave zeros out, per layer
 SPARSE_SHARE = 0.3  # of the weights that must be zero before they are looked at
 BLOCK = 16  # weights of a block: a larger one is hardly ever all zeros
-CONSTANT_DIGITS = 12_000  # nonzero signed digits: beyond, finding shared additions takes minutes
+CONSTANT_DIGITS = 12_000  # nonzero signed digits: beyond, finding shared additions takes minutes,
+CONSTANT_WORK = 2_000_000  # and half a minute where digits times inputs go beyond this
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,11 @@ class Candidates:
     def _few_digits(self, name: str) -> bool:
         """Whether the layer ``name`` has few enough digits to be hard-wired."""
         op, _ = self.ops[name]
-        return isinstance(op, WeightedOp) and nonzero_digits(op) <= CONSTANT_DIGITS
+        if not isinstance(op, WeightedOp):
+            return False
+        digits, values = nonzero_digits(op), op.weights.values
+        inputs = values.size // values.shape[-1]
+        return digits <= CONSTANT_DIGITS and digits * inputs <= CONSTANT_WORK
 
 
 def _within(folds: list[_Timed], goal: int, count: int) -> list[Fold]:

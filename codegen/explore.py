@@ -82,17 +82,7 @@ class Explorer:
 
         ``NoFit`` if it exceeds the budget.
         """
-        best = self._best(cycles, tail or {}, sparse=True)
-        if any(fold.sparse for fold in best.folds.values()):  # a beam doesn't see all ends
-            plain = self._best(cycles, tail or {}, sparse=False)
-            best = min((best, plain), key=lambda one: one.resources.pressure(self.budget))
-        schedule = make_schedule(self.graph, best.folds, self.pixels)
-        if best.resources.pressure(self.budget) > 1:
-            raise NoFit(schedule, best.resources)
-        return schedule
-
-    def _best(self, cycles: int, goals: Mapping[str, int], *, sparse: bool) -> Partial:
-        """The best of a beam over the layers; ``sparse``: zero weights may be skipped."""
+        goals = tail or {}
         beam = [Partial({}, input_layout(self.graph.input, self.pixels), Resources())]
         for op in self.graph.ops:
             goal = goals.get(op.name, cycles)
@@ -100,10 +90,13 @@ class Explorer:
                 (partial, way)
                 for partial in beam
                 for way in self.candidates.ways(op.name, partial.stream, goal)
-                if sparse or way.fold is None or not way.fold.sparse
             ]
             beam = [partial.grown(op, way) for partial, way in self._prune(grown)]
-        return beam[0]
+        best = beam[0]
+        schedule = make_schedule(self.graph, best.folds, self.pixels)
+        if best.resources.pressure(self.budget) > 1:
+            raise NoFit(schedule, best.resources)
+        return schedule
 
     def _prune(self, grown: list[tuple[Partial, Way]]) -> list[tuple[Partial, Way]]:
         """The best ``BEAM``, at least one for every stream the next layer could read."""

@@ -10,7 +10,7 @@ from lenetgen.codegen import candidates
 from lenetgen.codegen.design import build_design
 from lenetgen.codegen.errors import UserError
 from lenetgen.codegen.explore import Explorer, Found, NoFit, search
-from lenetgen.codegen.ir import Graph
+from lenetgen.codegen.ir import Graph, WeightedOp
 from lenetgen.codegen.resources import Resources, design_resources, part_budget, total
 from lenetgen.codegen.schedule import make_schedule
 
@@ -138,3 +138,22 @@ def test_nothing_is_estimated_twice(graph: Graph, monkeypatch: pytest.MonkeyPatc
     assert found.timing.interval > 64
     assert 20 < len(stages) == len(set(stages))
     assert 100 < len(listed) == len(set(listed))
+
+
+def test_what_takes_long_to_hard_wire_is_not_tried(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Digits alone, and digits times inputs, both bound the work on shared additions."""
+    weighted = [op for op in graph.ops if isinstance(op, WeightedOp)]
+    name, op = weighted[-1].name, weighted[-1]
+    digits = candidates.nonzero_digits(op)
+    inputs = op.weights.values.size // op.weights.values.shape[-1]
+    assert digits > 10 and inputs > 2
+    for limits, allowed in (
+        ((digits, digits * inputs), True),
+        ((digits - 1, digits * inputs), False),
+        ((digits, digits * inputs - 1), False),
+    ):
+        monkeypatch.setattr(candidates, "CONSTANT_DIGITS", limits[0])
+        monkeypatch.setattr(candidates, "CONSTANT_WORK", limits[1])
+        assert candidates.Candidates(graph).may_be_constant(name) is allowed
