@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -157,7 +158,18 @@ def test_an_error_keeps_what_is_done(toy: Study, tmp_path: Path) -> None:
     assert states[:2] == ["c-1 base kept", "c-1 apart kept"] and states[-1] == "c-1 double done"
 
 
-def test_interrupted_it_goes_on_at_its_row(toy: Study, tmp_path: Path) -> None:
+def _at_work(out: Path) -> bool:
+    """Whether a process was started for the folder and lives."""
+    for line in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = line.read_bytes().decode(errors="replace")
+            if "studies.worker" in words and str(out) in words:
+                return True
+    return False
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_interrupted_it_goes_on_at_its_row(toy: Study, tmp_path: Path, end: int) -> None:
     out = tmp_path / "out"
     folder = out / "files" / "c-1"
     folder.mkdir(parents=True)
@@ -178,12 +190,11 @@ def test_interrupted_it_goes_on_at_its_row(toy: Study, tmp_path: Path) -> None:
             time.sleep(0.05)
         with pytest.raises(UserError, match="another run of a study is at work"):
             _run(toy, out, 1)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(end)
         process.communicate(timeout=60)
-    children = subprocess.run(
-        ["pgrep", "-f", f"studies.worker.*{out}"], stdout=subprocess.PIPE, text=True
-    )
-    assert not children.stdout.split(), "a child is still at work"
+    while _at_work(out):
+        assert time.monotonic() < deadline, "a child is still at work"
+        time.sleep(0.2)
     assert not list(out.rglob(".write-*")) and not (out / "study.json").exists()
     (folder / "hang").unlink()
     states, _ = _run(toy, out, 1)

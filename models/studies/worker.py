@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any, TextIO
@@ -48,7 +49,15 @@ def work(chain: Chain, options: Options, out: Path, line: TextIO) -> None:
         say(row.name, "done")
 
 
+def _end_with(parent: int) -> None:
+    """Leave when the process that started this one is gone, however it went."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
 def _main() -> int:
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     line = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print must not look like an event
     task: dict[str, Any] = json.loads(sys.argv[1])
