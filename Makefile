@@ -28,7 +28,7 @@ $(STAMP): requirements.lock pyproject.toml setup.py
 	    echo "missing:$$missing (on Debian or Ubuntu: sudo apt-get install $(DEBIAN))" >&2; exit 2; fi
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v < (3, 11) and \
 	    "lenetgen needs Python 3.11 or later, $(PYTHON) is %d.%d (choose: make PYTHON=python3.11)" % v)'
-	@echo "== making $(VENV) from requirements.lock: about 2.0 GB, some minutes"
+	@echo "== making $(VENV) from requirements.lock: about 2.1 GB, some minutes"
 	$(PYTHON) -m venv --clear $(VENV)
 	@awk '/^[a-z0-9]/ { on = /^(packaging|setuptools|wheel)==/ } on' requirements.lock > $(VENV)/build.lock
 	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $(VENV)/build.lock
