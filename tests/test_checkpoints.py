@@ -17,8 +17,6 @@ from lenetgen.models.datasets import load
 from lenetgen.models.evaluation import evaluate
 from lenetgen.models.keras_file import load_keras
 
-QUANTIZED = ("lenet5-qat-fast", "lenet5-qat-mixed", "lenet5-slim-qat")
-
 
 def _typed(name: str) -> Graph:
     graph = to_float_graph(load_model(zoo.checkpoint(name)))
@@ -33,7 +31,9 @@ def _card(name: str) -> str:
 @pytest.mark.parametrize(
     ("name", "images", "least"),
     [
+        ("lenet5-half-qat", 10_000, 0.99),
         ("lenet5-qat-fast", 1000, 0.985),
+        ("lenet5-qat-low", 10_000, 0.99),
         ("lenet5-qat-mixed", 1000, 0.985),
         ("lenet5-slim-qat", 10_000, 0.978),
     ],
@@ -52,12 +52,16 @@ def test_quantized_checkpoints(
     zeros = sum(int((each == 0).sum()) for each in weights)
     if name == "lenet5-qat-fast":
         assert zeros >= 0.8 * sum(each.size for each in weights)
-    if name != "lenet5-qat-mixed":
+    if name not in ("lenet5-qat-mixed", "lenet5-half-qat"):
         assert max(int(np.abs(each).max()) for each in weights) <= 8  # four bits
 
 
 def test_the_types_are_those_of_the_precision_files(root: Path) -> None:
-    for name, file in {"lenet5-qat-fast": "low", "lenet5-slim-qat": "slim"}.items():
+    for name, file in {
+        "lenet5-qat-fast": "low",
+        "lenet5-qat-low": "low",
+        "lenet5-slim-qat": "slim",
+    }.items():
         graph = to_float_graph(load_model(zoo.checkpoint(name)))
         asked = root / "models" / "precisions" / f"lenet5-{file}.toml"
         types = own(graph).layers
