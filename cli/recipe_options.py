@@ -16,6 +16,7 @@ from rich.progress import Progress
 from ..codegen.errors import UserError
 from ..models.datasets import find
 from ..models.recipe import OPTIMIZERS, SCHEDULES, Recipe
+from ..models.threads import limit_threads
 
 Command = Callable[..., Any]
 
@@ -87,6 +88,7 @@ def run_options(command: Command) -> Command:
     @functools.wraps(command)
     def collected(**values: Any) -> Any:
         run = Run(**{field.name: values.pop(field.name) for field in dataclasses.fields(Run)})
+        limit_threads(run.threads)
         return command(run=run, **values)
 
     for option in (

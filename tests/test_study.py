@@ -12,19 +12,23 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
+from lenetgen.cli.recipe_options import Run, run_options
 from lenetgen.cli.study import _seeds, command
 from lenetgen.codegen.errors import UserError
 from lenetgen.models.studies import STUDIES, study
 from lenetgen.models.studies.rows import Chain, Options, Row, Store, Study
 from lenetgen.models.studies.runner import Event, read, run
+from lenetgen.models.threads import VARIABLES
 
 TOY = """
 import os, time
 from pathlib import Path
 from lenetgen.codegen.errors import UserError
 from lenetgen.models.studies.rows import Chain, Place, Row, Study
+from lenetgen.models.threads import VARIABLES
 
 def trace(place, name):
     with (place.files / "trace.txt").open("a") as file:
@@ -49,7 +53,7 @@ def double(place):
 
 def apart(place):
     trace(place, "apart")
-    return {"value": 1}
+    return {"value": 1, "threads": [os.environ[name] for name in VARIABLES]}
 
 def chains(options):
     step = int(os.environ.get("TOY_STEP", "1"))
@@ -119,6 +123,23 @@ def test_rows_are_computed_once(toy: Study, tmp_path: Path) -> None:
     assert next(line for line in more if line.startswith("c-3")) == "c-3 base begun"
     assert next(line for line in more if line.startswith("c-1")) == "c-1 base kept"
     assert _trace(out) == ["base", "apart", "double"]
+
+
+def test_tensorflow_gets_its_threads_before_it_loads(
+    toy: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "7")
+    content = run(toy, Options((1,), threads=3), tmp_path / "out", 1, lambda event: None)
+    assert content["rows"][1]["result"]["threads"] == ["3", "3"]
+
+    @click.command
+    @run_options
+    def fake(run: Run) -> None:
+        click.echo(f"{run.threads} {[os.environ[name] for name in VARIABLES]}")
+
+    said = CliRunner().invoke(fake, ["--threads", "2"])
+    assert said.output == "2 ['2', '2']\n"
 
 
 def test_what_a_row_needs_decides(

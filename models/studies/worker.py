@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ...codegen.errors import UserError
+from ..threads import limit_threads
 from .rows import Chain, Options, Place, Result, Store
 
 
@@ -62,6 +63,7 @@ def _main() -> int:
     os.dup2(2, 1)  # what libraries print must not look like an event
     task: dict[str, Any] = json.loads(sys.argv[1])
     options = Options(**{**task["options"], "seeds": tuple(task["options"]["seeds"])})
+    limit_threads(options.threads)
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     os.environ["OPENBLAS_NUM_THREADS"] = str(options.threads)
     try:
