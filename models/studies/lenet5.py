@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from ...codegen.ir import Graph, WeightedOp
 from ...codegen.pipeline import to_typed_graph
-from ...codegen.precision import own
 from ..chosen_precision import choose_precision
 from ..datasets import Dataset, load
 from ..evaluation import as_dict, evaluate, per_class
@@ -145,8 +144,6 @@ def _graph(place: Place, name: str) -> Graph:
 def _typed(place: Place, name: str, precision: str) -> Graph:
     """The integers of a chain's model; ``model``: its own types."""
     graph = _graph(place, name)
-    if precision == "model":
-        return to_typed_graph(graph, own(graph))
     return to_typed_graph(graph, _types(place, graph, precision))
 
 

@@ -7,7 +7,6 @@ Chains know nothing of each other, so they may run side by side.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -16,6 +15,7 @@ from typing import Any
 
 from ...codegen.errors import UserError
 from ...codegen.render import to_json
+from ..resume import replacing
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 Result = dict[str, Any]
@@ -156,10 +156,5 @@ class Store:
 
 def write_whole(path: Path, text: str) -> None:
     """Write ``text`` beside ``path`` and move it there; ``UserError`` if that can't be done."""
-    beside = path.with_name(f".write-{os.getpid()}-{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
-    except OSError as error:
-        raise UserError(f"{path}: can't be written ({error.strerror or error})") from None
+    with replacing(path) as place:
+        place.write_text(text, encoding="utf-8")
